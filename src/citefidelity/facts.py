@@ -55,8 +55,8 @@ class Asked(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Ended(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An attempt ended: with a reply (``status``, ``body`` as received) or a fault, or with both.
 
-    ``fault`` is a failure kind or a provider fault, None when the reply was good. ``seconds`` is from the request to the
-    end of the reply. ``sent`` is false when no byte of the request left.
+    ``fault`` is a failure kind or a provider fault, None when the reply was good. ``seconds`` is from the request
+    to the end of the reply. ``sent`` is false when no byte of the request left.
     """
 
     attempt: int

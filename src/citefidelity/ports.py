@@ -1,4 +1,6 @@
-"""What the core needs from outside, as small protocols. Adapters in ``stores/``, ``models/`` and ``journal/`` fulfil them.
+"""What the core needs from outside, as small protocols.
+
+The adapters in ``stores/``, ``models/`` and ``journal/`` fulfil them.
 
 The engine sees :class:`Source`, :class:`Journal` and :class:`Model`; delivery sees :class:`Sink` and :class:`Journal`.
 Each port has one contract suite in ``tests/contract`` that every implementation passes, the fakes included.
@@ -107,7 +109,7 @@ class RawReply(msgspec.Struct, frozen=True, gc=False):
     headers: dict[str, str]
 
 
-class CallFault(Exception):  # noqa: N818 - a fault is the word for it everywhere here
+class CallFault(Exception):
     """No complete answer came. ``kind`` is ``connection`` or ``timeout``; ``sent`` tells whether bytes had left.
 
     ``body`` holds what part of the reply had arrived, if any.
