@@ -72,3 +72,5 @@ class ProviderFault(StrEnum):
     OUTAGE = "outage"
     UNREACHABLE = "unreachable"
     REDIRECTED = "redirected"
+    PARAMETER_REFUSED = "parameter_refused"
+    """The model does not take a parameter of the spec, such as its temperature: no context would get through."""
