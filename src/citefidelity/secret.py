@@ -14,7 +14,7 @@ SHORTEST_BLANKED = 4
 
 LOOKS_SECRET = re.compile(
     r"(?P<bearer>\b[Bb]earer\s+)[A-Za-z0-9._~+/=-]{8,}"  # an Authorization header
-    r"|(?P<userinfo>://)[^/\s@]+@"  # user:password@ in an address
+    r"|(?P<userinfo>://)[^/\s@]+(?=@)"  # user:password@ in an address
     r"|\bsk-[A-Za-z0-9_-]{8,}"  # the keys of OpenAI, DeepSeek and others
 )
 
