@@ -1,0 +1,145 @@
+"""The line between feeding and asking: contexts that are ready, workers that wait for one, and what holds both back.
+
+A worker that finds nothing it may ask now parks here; whatever may change that (a context becomes ready, a call ends, a
+pause is over, the store has caught up) pumps. Nobody polls, but for a claim that is not surely ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+
+from citefidelity.admission import Admission
+from citefidelity.calls import Halt
+from citefidelity.opening import Job
+from citefidelity.ports import Claim, Clock
+
+CLAIM_CHECK_S = 0.5
+"""How soon to look again at a claim that is not surely ours."""
+
+
+class Line:
+    """Hands out contexts to workers, as far as admission, the claim and the store allow."""
+
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        claim: Claim,
+        clock: Clock,
+        store_is_full: Callable[[], bool],
+    ) -> None:
+        self._admission = admission
+        self._claim = claim
+        self._clock = clock
+        self._store_is_full = store_is_full
+        self._ready: deque[Job] = deque()
+        self._parked: deque[asyncio.Future[Job | None]] = deque()
+        self._later: set[asyncio.TimerHandle] = set()
+        self._wake: asyncio.TimerHandle | None = None
+        self._unfinished = 0
+        self._more_to_come = True
+        self._closed = False
+        self.halted: Callable[[Halt], None] = lambda _: None
+        """Called when admission says that the run must stop."""
+        self.taken: Callable[[], None] = lambda: None
+        """Called when a context has been handed out: there may be room for more."""
+
+    def __len__(self) -> int:
+        """Contexts that are ready to be asked."""
+        return len(self._ready)
+
+    def add(self, jobs: list[Job]) -> None:
+        """Put new contexts into the line."""
+        self._unfinished += len(jobs)
+        self._ready.extend(jobs)
+        self.pump()
+
+    def again(self, job: Job, delay: float) -> None:
+        """Put a context back, to be asked after ``delay`` seconds; no slot is held meanwhile."""
+        if delay <= 0 or self._closed:
+            self._back(job)
+            return
+
+        def come_back() -> None:
+            self._later.discard(handle)
+            self._back(job)
+
+        handle = asyncio.get_running_loop().call_later(delay, come_back)
+        self._later.add(handle)
+
+    def finished(self) -> None:
+        """A context that was handed out will not come back in this run."""
+        self._unfinished -= 1
+        if not self._unfinished and not self._more_to_come:
+            self.close()
+
+    def end(self) -> None:
+        """No new context comes; the line closes when those in it are finished."""
+        self._more_to_come = False
+        if not self._unfinished:
+            self.close()
+
+    def close(self) -> None:
+        """Hand out nothing more: every worker that asks gets None."""
+        self._closed = True
+        for handle in (*self._later, self._wake):
+            if handle is not None:
+                handle.cancel()
+        while self._parked:
+            future = self._parked.popleft()
+            if not future.done():
+                future.set_result(None)
+
+    def take(self) -> Job | None:
+        """The next context, if one may be asked right now; its call is then admitted."""
+        if self._closed or not self._ready or self._store_is_full():
+            return None
+        wait = CLAIM_CHECK_S if not self.claim_holds() else self._admission.try_enter(self._ready[0].load)
+        if wait == 0:
+            job = self._ready.popleft()
+            self.taken()
+            return job
+        if wait < math.inf:
+            self._pump_in(wait)
+        else:
+            halt = self._admission.halt()
+            if halt is not None:
+                self.halted(halt)
+        return None
+
+    async def next(self) -> Job | None:
+        """Wait for a context; None when the line is closed."""
+        job = self.take()
+        if job is not None or self._closed:
+            return job
+        future: asyncio.Future[Job | None] = asyncio.get_running_loop().create_future()
+        self._parked.append(future)
+        return await future
+
+    def pump(self) -> None:
+        """Something has changed: hand out what can be."""
+        while self._parked:
+            job = self.take()
+            if job is None:
+                return
+            self._parked.popleft().set_result(job)
+
+    def claim_holds(self) -> bool:
+        """Whether the claim on the store is surely ours at this moment."""
+        return self._clock.monotonic() < self._claim.holds_until()
+
+    def _back(self, job: Job) -> None:
+        if not self._closed:
+            self._ready.appendleft(job)
+            self.pump()
+
+    def _pump_in(self, seconds: float) -> None:
+        if self._wake is None:
+            self._wake = asyncio.get_running_loop().call_later(seconds, self._woken)
+
+    def _woken(self) -> None:
+        self._wake = None
+        self.pump()
