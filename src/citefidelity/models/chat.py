@@ -7,7 +7,6 @@ status is handed on as it came, without the key should it hold one.
 from __future__ import annotations
 
 import asyncio
-import json
 import zlib
 from collections.abc import Mapping
 from types import TracebackType
@@ -129,7 +128,7 @@ class ChatModel:
             CallFault: there is none; ``sent`` is whether the request had begun to leave.
         """
         frame = self._frame(question)
-        return await self._request("POST", self._url, Body(frame.before + _encoded(question.variable) + frame.after))
+        return await self._request("POST", self._url, Body(frame.before + msgspec.json.encode(question.variable) + frame.after))
 
     async def fetch(self, path: str) -> RawReply:
         """What the server has at ``path`` under its base URL, such as ``models``.
@@ -183,7 +182,7 @@ class ChatModel:
 
     def _built(self, question: Question) -> Frame:
         rest = self._always | {self._limit_parameter: question.max_output_tokens} | _format(question) | self._extra
-        before = b'{"messages":[{"role":"system","content":%b},{"role":"user","content":' % _encoded(question.fixed)
+        before = b'{"messages":[{"role":"system","content":%b},{"role":"user","content":' % msgspec.json.encode(question.fixed)
         return Frame(question.schema, before, b"}]," + msgspec.json.encode(rest)[1:])
 
 
@@ -223,14 +222,6 @@ def _headers(api_key: Secret | None) -> CIMultiDict[str]:
     if api_key is not None:
         headers["Authorization"] = f"Bearer {api_key.reveal()}"
     return headers
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        return msgspec.json.encode(text)
-    except UnicodeEncodeError:
-        # Half of a surrogate pair, as a JSON input may hold it: it leaves as it came, escaped.
-        return json.dumps(text).encode()
 
 
 def _format(question: Question) -> dict[str, object]:

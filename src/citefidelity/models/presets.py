@@ -16,12 +16,16 @@ from citefidelity.models.chat import LimitParameter
 Style = Literal["json_schema", "json_object", "none"]
 
 
+REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
+"""OpenAI's models that reason, at OpenAI or behind a gateway: they refuse the older name of the token limit, and any
+temperature but their own."""
+
+
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """How to ask one provider.
 
     ``key_variable`` names the environment variable of its key, None where no key is sent unless one is named.
-    ``own_temperature`` is a pattern of the models that refuse any temperature but their own. ``timeout`` is the total
-    time of one attempt in seconds.
+    ``timeout`` is the total time of one attempt in seconds.
     """
 
     name: str
@@ -29,15 +33,9 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     key_variable: str | None = None
     style: Style = "json_schema"
     limit_parameter: LimitParameter = "max_tokens"
-    own_temperature: str | None = None
+    takes_temperature: bool = True
     timeout: float = 300.0
     extra_body: dict[str, object] = {}
-
-    def temperature_for(self, model: str, wanted: float) -> float | None:
-        """The temperature to send: the one that the spec wants, or None where the model would refuse the request."""
-        if self.own_temperature is not None and re.match(self.own_temperature, model):
-            return None
-        return wanted
 
 
 PRESETS: tuple[Preset, ...] = (
@@ -45,8 +43,7 @@ PRESETS: tuple[Preset, ...] = (
         name="openai",
         base_url="https://api.openai.com/v1",
         key_variable="OPENAI_API_KEY",
-        limit_parameter="max_completion_tokens",  # its present models refuse the older name
-        own_temperature=r"o\d|gpt-(?:[5-9]|\d\d)",  # the models that reason
+        limit_parameter="max_completion_tokens",
     ),
     Preset(
         name="deepseek",
@@ -62,11 +59,10 @@ PRESETS: tuple[Preset, ...] = (
 )
 
 
-def preset_for(provider: str, base_url: str | None = None) -> Preset:
-    """The preset of a provider, at its own address or at ``base_url``.
+def preset_for(provider: str, base_url: str | None = None, model: str = "") -> Preset:
+    """The preset of a provider, at its own address or at ``base_url``, for ``model``.
 
-    ``openai`` at another address is any compatible server: those know the older name of the token limit, and take a
-    temperature.
+    ``openai`` at another address is any compatible server, and those know the older name of the token limit.
 
     Raises:
         UsageError: there is no such provider.
@@ -77,8 +73,8 @@ def preset_for(provider: str, base_url: str | None = None) -> Preset:
     else:
         known = ", ".join(preset.name for preset in PRESETS)
         raise UsageError(f"There is no provider {provider!r}.", f"Known are: {known}. --base-url takes any other.")
-    if base_url is None or base_url.rstrip("/") == preset.base_url:
-        return preset
-    if provider == "openai":
-        preset = msgspec.structs.replace(preset, limit_parameter="max_tokens", own_temperature=None)
-    return msgspec.structs.replace(preset, base_url=base_url)
+    if base_url is not None and base_url.rstrip("/") != preset.base_url:
+        preset = msgspec.structs.replace(preset, base_url=base_url, limit_parameter="max_tokens")
+    if provider == "openai" and REASONING_MODEL.match(model):
+        preset = msgspec.structs.replace(preset, limit_parameter="max_completion_tokens", takes_temperature=False)
+    return preset
