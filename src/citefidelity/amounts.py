@@ -1,0 +1,35 @@
+"""Amounts as people read them: money, time, large numbers."""
+
+from __future__ import annotations
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+
+
+def cost(usd: float | None) -> str:
+    """An amount of money for people; None is a price that nobody knows."""
+    if usd is None:
+        return "cost unknown"
+    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A length of time for people, in at most two units."""
+    if seconds is None:
+        return "?"
+    whole = int(seconds + 0.5)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE:02d} s"
+    if whole < DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE:02d} min"
+    return f"{whole // DAY} d {whole % DAY // HOUR:02d} h"
+
+
+def short(number: int) -> str:
+    """A large number for people: 950, 12.3k, 4.56M."""
+    for size, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        # From where three digits round up to the next letter: 999,500 is 1M and not 1e+03k.
+        if number >= size * 0.9995:
+            return f"{number / size:.3g}{letter}"
+    return str(number)

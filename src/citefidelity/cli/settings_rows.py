@@ -1,0 +1,16 @@
+"""Which settings stand under which heading in the help; commands take their flags from here."""
+
+from __future__ import annotations
+
+from citefidelity.cli.words import COMMON, Rows
+
+WHERE: Rows = (("Where", COMMON),)
+WHO_ANSWERS = ("Who answers", ("provider", "base_url", "model", "spec", "api_key_env"))
+HOW_MUCH = ("How much, how fast, how long", ("limit", "max_cost", "max_tokens", "max_time", "concurrency"))
+FINE = (
+    "Fine control",
+    ("rpm", "tpm", "max_attempts", "timeout", "grace", "citation_workers"),
+)
+WHICH = ("Which citations", ("partition", "include_classified", "new_journal", "yes"))
+RUNNING: Rows = (*WHERE, WHO_ANSWERS, HOW_MUCH, WHICH, FINE)
+EVERYTHING: Rows = RUNNING

@@ -1,0 +1,49 @@
+"""Amounts as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from citefidelity.amounts import cost, duration, short
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [(None, "cost unknown"), (0.0, "$0.00"), (0.00123, "$0.0012"), (0.5, "$0.5000"), (1234.567, "$1,234.57")],
+)
+def test_cost(usd: float | None, text: str) -> None:
+    """Small amounts show their cents' parts, large ones do not, and an unknown price is never zero."""
+    assert cost(usd) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "?"),
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (3_725, "1 h 02 min"),
+        (90_000, "1 d 01 h"),
+    ],
+)
+def test_duration(seconds: float | None, text: str) -> None:
+    """Two units at most, rounded before they are divided."""
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1_000, "1k"),
+        (12_345, "12.3k"),
+        (999_499, "999k"),
+        (999_999, "1M"),
+        (4_560_000, "4.56M"),
+    ],
+)
+def test_short(number: int, text: str) -> None:
+    """Three digits and a letter, and never a power of ten."""
+    assert short(number) == text
