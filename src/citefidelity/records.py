@@ -49,7 +49,11 @@ class Partition(NamedTuple):
 
     def holds(self, key: CitationKey) -> bool:
         """Whether this part is the one that works on ``key``."""
-        return int.from_bytes(key.digest(), "big") % self.of == self.part - 1
+        return self.holds_digest(key.digest())
+
+    def holds_digest(self, digest: bytes) -> bool:
+        """The same for a key's digest."""
+        return int.from_bytes(digest, "big") % self.of == self.part - 1
 
     def overlaps(self, other: Partition) -> bool:
         """Whether one citation may fall into both; parts of different divisions always may."""

@@ -1,0 +1,32 @@
+"""Blocking work beside the event loop: one thread to a file or connection, so that its calls keep their order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class OneThread:
+    """Runs calls one after another in a thread of its own; it belongs to no event loop."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``work`` returns or raises. Cancelled while it runs, the work still goes on to its end."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
+
+    async def each(self, items: Iterator[T]) -> AsyncIterator[T]:
+        """The items of a blocking iterator, each drawn in the thread."""
+        while drawn := await self.run(lambda: list(islice(items, 1))):
+            yield drawn[0]
+
+    def stop(self) -> None:
+        """Takes no more work; what was given is done. Safe to call twice."""
+        self._pool.shutdown(wait=False)

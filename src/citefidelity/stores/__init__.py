@@ -1,0 +1,1 @@
+"""Where citations live and verdicts end: one module per kind of store."""
