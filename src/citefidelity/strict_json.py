@@ -73,8 +73,8 @@ def _too_deep() -> RecordError:
 
 def _bound_depth(value: object) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [child for container in level for child in _children(container)]
+    for _ in range(MAX_DEPTH):
+        level = [child for container in level for child in _children(container) if isinstance(child, dict | list)]
         if not level:
             return
     raise _too_deep()
