@@ -11,6 +11,9 @@ import msgspec
 LONGEST = 200
 """Characters kept of what a provider says: enough to know it by, too few to hold a prompt that it repeats."""
 
+WAITING = re.compile(rb"(?:\s+|:[^\n]*\n)*")
+"""What stands before a reply that one had to wait for: blank lines, or comments."""
+
 ECHO = re.compile(r"(?:\binput_value=|['\"]input['\"] ?:).*")
 """Where a validation error (pydantic's) begins to repeat the request."""
 
@@ -53,16 +56,12 @@ def complaint_in(document: dict[Any, Any]) -> Complaint:
 
 
 def parse(body: bytes) -> object:
-    """The JSON value in a body, None where there is none.
-
-    Blank lines and ``: keep-alive`` comments before it are what a provider sends while it lets one wait.
-    """
-    text = body.lstrip()
-    while text.startswith(b":"):
-        text = text.partition(b"\n")[2].lstrip()
+    """The JSON value in a body, None where there is none."""
+    start = WAITING.match(body)
+    text = body[start.end() :] if start else body
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
         # Slower, but reads a lone surrogate in the content, and so the usage that was billed beside it.

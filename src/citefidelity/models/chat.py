@@ -100,7 +100,6 @@ class ChatModel:
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
-            headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
             # Unpacked here, under a cap of our own; and the environment is read once, not by a thread at each call.
@@ -128,7 +127,9 @@ class ChatModel:
             CallFault: there is none; ``sent`` is whether the request had begun to leave.
         """
         frame = self._frame(question)
-        return await self._request("POST", self._url, Body(frame.before + msgspec.json.encode(question.variable) + frame.after))
+        return await self._request(
+            "POST", self._url, Body(frame.before + msgspec.json.encode(question.variable) + frame.after)
+        )
 
     async def fetch(self, path: str) -> RawReply:
         """What the server has at ``path`` under its base URL, such as ``models``.
@@ -147,6 +148,8 @@ class ChatModel:
                 method,
                 url,
                 data=body,
+                # Not as the session's: those go to the proxy too, which would get the key as its own.
+                headers=self._headers,
                 allow_redirects=False,
                 proxy_headers=self._proxy.headers if self._proxy else None,
             ) as response:
@@ -182,7 +185,9 @@ class ChatModel:
 
     def _built(self, question: Question) -> Frame:
         rest = self._always | {self._limit_parameter: question.max_output_tokens} | _format(question) | self._extra
-        before = b'{"messages":[{"role":"system","content":%b},{"role":"user","content":' % msgspec.json.encode(question.fixed)
+        before = b'{"messages":[{"role":"system","content":%b},{"role":"user","content":' % msgspec.json.encode(
+            question.fixed
+        )
         return Frame(question.schema, before, b"}]," + msgspec.json.encode(rest)[1:])
 
 

@@ -21,7 +21,8 @@ class Hit:
     """One request. Numbers count from 1; times are monotonic seconds.
 
     ``number`` counts the requests with this prompt, ``prompt_number`` the prompts in the order of their first request,
-    ``total`` all requests. ``answered`` is whether a whole reply was written, ``good`` whether it was usable.
+    ``total`` all requests. ``request`` is the body as it came (empty where there was no socket), ``authorization`` the
+    header, which is never logged. ``answered`` is whether a whole reply was written, ``good`` whether it was usable.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Hit:
         "number",
         "prompt",
         "prompt_number",
+        "request",
         "total",
         "variable",
     )
@@ -53,6 +55,7 @@ class Hit:
         self.number = self.prompt_number = self.total = 0
         self.headers: Mapping[str, str] = {}
         self.authorization = ""
+        self.request = b""
         self.act = ""
         self.answered = self.good = False
         self.billed: Usage | None = None

@@ -167,7 +167,7 @@ class ScriptedProvider:
             return
         choices = self._choices_for(bytes(asked.response_format))
         hit = Hit(fixed=fixed, variable=variable, model=asked.model, choices=choices, arrived=time.monotonic())
-        hit.headers = request.headers
+        hit.headers, hit.request = request.headers, request.body
         hit.authorization = request.headers.get("authorization", "")
         self.book.arrive(hit)
         refusal = self._refusal(hit)

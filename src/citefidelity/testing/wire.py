@@ -94,6 +94,11 @@ class Connection(asyncio.Protocol):
     def _read(self) -> None:
         if self._busy:
             return
+        if self._buffer and not self._buffer[:1].isalpha():
+            # TLS, most likely: say so as a web server does.
+            self.send(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+            self.finish("close")
+            return
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
             return
