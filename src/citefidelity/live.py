@@ -60,6 +60,7 @@ class LiveView:
         self._dropped = 0
         self._frame: Frame | None = None
         self._last: Frame | None = None
+        self._open = False
 
     async def watch(self, started: Started, numbers: Callable[[], Snapshot], stopping: Callable[[], bool]) -> None:
         """Show the run until cancelled; the numbers are taken in the loop's thread, where they are also changed."""
@@ -76,38 +77,44 @@ class LiveView:
 
         # A daemon, so that a paused terminal cannot keep a run from ending.
         thread = threading.Thread(target=self._paint, args=(started, request), name="live view", daemon=True)
+        self._open = True
         thread.start()
         try:
             await asyncio.Event().wait()
         finally:
             with self._changed:
+                self._open = False
                 self._last = Frame(numbers(), stopping())
                 self._changed.notify()
             thread.join(GOODBYE_S)
 
-    def line(self, text: str) -> None:
-        """Say something that stays, between the frames. From any thread; never waits."""
+    def line(self, text: str) -> bool:
+        """Say something that stays, between the frames; false while nothing is shown. From any thread; never waits."""
         with self._changed:
-            self._dropped += len(self._lines) == LINES_KEPT
-            self._lines.append(text)
-            self._changed.notify()
+            if self._open:
+                self._dropped += len(self._lines) == LINES_KEPT
+                self._lines.append(text)
+                self._changed.notify()
+            return self._open
 
     def _paint(self, started: Started, request: Callable[[], None]) -> None:
         try:
             self._painter.begin(started)
-            while self._last is None:
-                lines, frame = self._next(request)
+            last = None
+            while last is None:
+                lines, frame, last = self._next(request)
                 for line in lines:
                     self._painter.line(line)
                 if frame is not None:
                     self._painter.draw(frame)
-            self._painter.close(self._last)
+            self._painter.close(last)
         except (OSError, ValueError, RuntimeError):
             # Nobody is there any more to see it, or the loop has ended meanwhile; the run does not mind.
-            return
+            with self._changed:
+                self._open = False
 
-    def _next(self, request: Callable[[], None]) -> tuple[list[str], Frame | None]:
-        """Wait for lines, for the end, or for the time of the next frame."""
+    def _next(self, request: Callable[[], None]) -> tuple[list[str], Frame | None, Frame | None]:
+        """Wait for lines, for the end, or for the time of the next frame: the lines, that frame, the last frame."""
         with self._changed:
             self._changed.wait_for(self._has_news, timeout=max(0.0, self._due - self._now()))
             if self._now() >= self._due and self._last is None:
@@ -120,7 +127,7 @@ class LiveView:
                 lines.insert(0, f"({self._dropped:,} lines were left out while the terminal was not reading)")
                 self._dropped = 0
             frame, self._frame = self._frame, None
-            return lines, frame
+            return lines, frame, self._last
 
     def _has_news(self) -> bool:
         return self._last is not None or bool(self._lines)

@@ -119,13 +119,14 @@ def _read_file(path: Path) -> Mapping[str, object]:
     for name in content:
         if name not in known:
             raise _unknown(f"{path} sets {name!r}, which is no setting.", name, known)
-        if known[name].secret:
-            raise _bad(
-                f"{path} holds {name}: secrets are taken from the environment only, because this file gets shared.",
-                f"Take it out and set {known[name].from_environment} or {known[name].from_environment}_FILE.",
-            )
         if known[name].consent:
             raise _bad(f"{path} sets {name}: this consent is given per command.", f"Give {known[name].flag} instead.")
+        if not known[name].in_file:
+            also = " or its _FILE" if known[name].secret else ""
+            raise _bad(
+                f"{path} sets {name}, which is taken from the environment only: such a file gets shared.",
+                f"Take it out and set {known[name].from_environment}{also}.",
+            )
     return content
 
 

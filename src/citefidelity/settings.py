@@ -39,6 +39,8 @@ class Setting(NamedTuple):
     """Comes from the environment only (``VARIABLE`` or ``VARIABLE_FILE``), and is never shown."""
     consent: bool = False
     """Given with a flag, for one command: in a file it would be given for ever and forgotten."""
+    in_file: bool = True
+    """Whether it may stand in ``citefidelity.toml``; no secret and no consent may."""
     shy: bool = False
     """A wrong value is not repeated in the message: it may be a secret in the wrong place."""
 
@@ -188,21 +190,39 @@ SETTINGS: tuple[Setting, ...] = (
         "go on without the unfinished journal of this screening; what it holds may be paid again",
         default=False,
         consent=True,
+        in_file=False,
     ),
     Setting("yes", values.switch, "do not ask before calls leave this machine", default=False),
     Setting(
-        "openai_api_key", values.text, "key for openai, to its --base-url too", variable="OPENAI_API_KEY", secret=True
+        "openai_api_key",
+        values.text,
+        "key for openai, to its --base-url too",
+        variable="OPENAI_API_KEY",
+        secret=True,
+        in_file=False,
     ),
     Setting("openai_base_url", values.base_url, "base URL for openai", "URL", variable="OPENAI_BASE_URL"),
     Setting(
-        "deepseek_api_key", values.text, "key for deepseek, sent nowhere else", variable="DEEPSEEK_API_KEY", secret=True
+        "deepseek_api_key",
+        values.text,
+        "key for deepseek, sent nowhere else",
+        variable="DEEPSEEK_API_KEY",
+        secret=True,
+        in_file=False,
     ),
     Setting("neo4j_uri", values.text, "the store that --store neo4j means", "URL", variable="NEO4J_URI", shy=True),
     Setting("neo4j_username", values.text, "user of the Neo4j server", "NAME", variable="NEO4J_USERNAME"),
-    Setting("neo4j_password", values.text, "its password", variable="NEO4J_PASSWORD", secret=True),
+    Setting("neo4j_password", values.text, "its password", variable="NEO4J_PASSWORD", secret=True, in_file=False),
     Setting("neo4j_database", values.text, "database, where the URL names none", "NAME", variable="NEO4J_DATABASE"),
-    Setting("https_proxy", values.text, "proxy for calls that leave this machine", variable="HTTPS_PROXY", secret=True),
-    Setting("no_proxy", values.text, "hosts that are reached without it", variable="NO_PROXY"),
-    Setting("ssl_cert_file", values.file, "certificates to trust", variable="SSL_CERT_FILE"),
+    Setting(
+        "https_proxy",
+        values.text,
+        "proxy for calls that leave this machine",
+        variable="HTTPS_PROXY",
+        secret=True,
+        in_file=False,
+    ),
+    Setting("no_proxy", values.text, "hosts that are reached without it", variable="NO_PROXY", in_file=False),
+    Setting("ssl_cert_file", values.file, "certificates to trust", variable="SSL_CERT_FILE", in_file=False),
 )
 """All of them, in the order in which ``citefidelity config`` shows them."""

@@ -89,9 +89,16 @@ async def test_frames_lines_and_the_end() -> None:
     """A view begins, draws frame after frame, says lines between them, and closes with the final numbers."""
     painter = Recorder()
     view = LiveView(painter)
-    view.line("before")
-    await watch_for(view, 0.2)
-    assert painter.said == ["began r1", "before"]
+    assert not view.line("before")
+    task = asyncio.create_task(view.watch(started(), numbers, lambda: False))
+    await asyncio.sleep(0.1)
+    assert view.line("in it")
+    await asyncio.sleep(0.1)
+    assert view.line("at the end")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not view.line("after")
+    assert painter.said == ["began r1", "in it", "at the end"]
     assert len(painter.frames) >= 2
     assert painter.last is not None
 
@@ -101,6 +108,7 @@ async def test_frames_come_between_many_lines() -> None:
     painter = Recorder()
     view = LiveView(painter)
     task = asyncio.create_task(view.watch(started(), numbers, lambda: False))
+    await asyncio.sleep(0)
     for at in range(100):
         view.line(str(at))
         await asyncio.sleep(0.001)
@@ -131,10 +139,15 @@ async def test_a_painter_that_hangs_holds_up_nothing() -> None:
 async def test_lines_left_out_are_counted() -> None:
     """When the terminal reads again it learns how many lines it missed."""
     painter = Recorder()
+    painter.reading.clear()
     view = LiveView(painter)
+    task = asyncio.create_task(view.watch(started(), numbers, lambda: False))
+    await asyncio.to_thread(painter.drawn.wait, 5)
     for at in range(LINES_KEPT + 5):
         view.line(str(at))
-    await watch_for(view, 0.05)
+    painter.reading.set()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     assert painter.said[1] == "(5 lines were left out while the terminal was not reading)"
     assert painter.said[2] == "5"
 

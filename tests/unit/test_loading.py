@@ -70,7 +70,8 @@ def test_flags_that_were_not_given_hide_nothing(tmp_path: Path) -> None:
         ({}, {}, "concurrency = true", "concurrency in citefidelity.toml must be a whole number"),
         ({}, {}, "concurrency = [1]", "concurrency in citefidelity.toml must be a whole number"),
         ({}, {}, "[concurrency]\na = 1", "concurrency in citefidelity.toml must be a whole number"),
-        ({}, {}, "openai_api_key = 'x'", "from the environment only.*OPENAI_API_KEY"),
+        ({}, {}, "openai_api_key = 'x'", "from the environment only.*OPENAI_API_KEY or its _FILE"),
+        ({}, {}, "no_proxy = 'x'", "from the environment only.*NO_PROXY"),
         ({}, {}, "new_journal = true", "given per command.*--new-journal"),
         (
             {},

@@ -11,8 +11,8 @@ from typing import TextIO
 from citefidelity.cli import catalogue
 from citefidelity.cli.helping import command_help, program_help
 from citefidelity.cli.output import Output, discard_stdout
-from citefidelity.cli.parsing import Parsed, parse
-from citefidelity.cli.words import Call, Command
+from citefidelity.cli.parsing import parse
+from citefidelity.cli.words import Call
 from citefidelity.errors import CitefidelityError, UsageError
 
 INTERRUPTED = 130
@@ -24,20 +24,35 @@ LONGEST_SURPRISE = 300
 
 def main() -> int:
     """Run the command that the process was started with; its exit code."""
-    return run_command(sys.argv[1:], os.environ, Path(), sys.stdout, sys.stderr)
+    return run_command(sys.argv[1:], os.environ, Path(), sys.stdout, sys.stderr, start_logs=_log_to)
 
 
-def run_command(
-    words: Sequence[str], environ: Mapping[str, str], directory: Path, stdout: TextIO, stderr: TextIO
+def run_command(  # noqa: PLR0913 - the world of a process, given so that tests can give another
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    directory: Path,
+    stdout: TextIO,
+    stderr: TextIO,
+    *,
+    start_logs: Callable[[Output], None] = lambda _: None,
 ) -> int:
-    """Run one command; its exit code. No exception leaves it."""
+    """Run one command; its exit code. No exception leaves it.
+
+    ``start_logs`` sends the logs of the process to the output, once it is known how much of them is wanted.
+    """
     # Looked for before anything is parsed, because a wrong option is answered as JSON, too.
     before_end = words[: words.index("--")] if "--" in words else words
     out = Output(stdout, stderr, environ, json="--json" in before_end)
-    return _guarded(out, lambda: _dispatch(words, environ, directory, out))
+    return _guarded(out, lambda: _dispatch(words, environ, directory, out, start_logs))
 
 
-def _dispatch(words: Sequence[str], environ: Mapping[str, str], directory: Path, out: Output) -> int:
+def _dispatch(
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    directory: Path,
+    out: Output,
+    start_logs: Callable[[Output], None],
+) -> int:
     first = words[0] if words else ""
     if first in {"-h", "--help"}:
         out.write(_front_page(out))
@@ -56,15 +71,15 @@ def _dispatch(words: Sequence[str], environ: Mapping[str, str], directory: Path,
         return 0
     if parsed.given["version"]:
         return _version(out)
-    return _handle(command, parsed, environ, directory, out)
-
-
-def _handle(command: Command, parsed: Parsed, environ: Mapping[str, str], directory: Path, out: Output) -> int:
     out.verbosity = -1 if parsed.given["quiet"] else parsed.given["verbose"]
+    start_logs(out)
+    return command.handle(Call(command.name, parsed.given, parsed.flags, environ, directory, out))
+
+
+def _log_to(out: Output) -> None:
     from citefidelity.cli.logs import log_to  # noqa: PLC0415 - `--version` and help log nothing
 
     log_to(out)
-    return command.handle(Call(command.name, parsed.given, parsed.flags, environ, directory, out))
 
 
 def _guarded(out: Output, action: Callable[[], int]) -> int:

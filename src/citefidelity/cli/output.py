@@ -18,6 +18,8 @@ from citefidelity.secret import Secret, blank_known, blank_out
 if TYPE_CHECKING:
     import msgspec
 
+    from citefidelity.live import LiveView
+
 WIDEST = 100
 """Columns used even where there are more: longer lines are hard to read."""
 
@@ -37,8 +39,11 @@ class Output:
         self.stderr = stderr
         self.json = json
         self.verbosity = verbosity
+        self.live: LiveView | None = None
+        """The view that has the terminal while a run goes on: what is said meanwhile goes through it."""
         self._secrets: list[Secret] = []
-        plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+        self.dumb = environ.get("TERM") == "dumb"
+        plain = bool(environ.get("NO_COLOR")) or self.dumb
         self.colour = is_terminal(stdout) and not plain
         self.colour_on_stderr = is_terminal(stderr) and not plain
         for stream in (stdout, stderr):
@@ -124,6 +129,8 @@ class Output:
             self._tell(text)
 
     def _tell(self, line: str) -> None:
+        if self.live is not None and self.live.line(line):
+            return
         # Whoever read stderr may be gone; that is no reason to end what is under way.
         with suppress(OSError, ValueError):
             self.stderr.write(f"{self.clean(line)}\n")
