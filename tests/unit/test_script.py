@@ -108,13 +108,6 @@ def test_the_answer_keeps_to_the_names_that_are_allowed() -> None:
     schema = {"properties": {"category": {"enum": ["X"]}, "citation_type": {"enum": ["Y"]}}}
     verdict = verdict_for("00ff", choices_in(schema))
     assert (verdict.category, verdict.citation_type) == ("X", "Y")
-    for odd in (
-        None,
-        [],
-        {},
-        {"properties": []},
-        {"properties": {"category": []}},
-        {"properties": {"category": {"enum": []}}},
-    ):
-        assert choices_in(odd) == Choices()
+    odd: list[object] = [None, [], {}, {"properties": []}, {"properties": {"category": []}}]
+    assert [choices_in(schema) for schema in [*odd, {"properties": {"category": {"enum": []}}}]] == [Choices()] * 6
     assert 0 <= verdict.confidence <= 1
