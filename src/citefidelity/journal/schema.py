@@ -1,220 +1,247 @@
-"""What a journal looks like on disk, and how its file is opened.
+"""The tables of a journal, and how a file is known to be one.
 
-Facts only, each appended once. The tables that totals and look-ups scan are narrow; what is long (prompts, replies,
-outcomes) lies in tables of its own, read by key. One sequence numbers all facts, so that "later" is well defined across
-tables.
+Every fact takes a number from one sequence, ``seq``, so that "later than" has one meaning across all tables. Tables
+that are scanned for totals hold short rows only; prompts, raw replies and outcomes lie in tables of their own.
+
+Citations, screenings and runs are small integers. Numbers are given in order of first appearance, so that what one
+run writes lies together and an index over a million citations is appended to, not scattered.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import apsw
+import msgspec
 
 from citefidelity.errors import JournalError
 
-APPLICATION_ID = 0x4346494A  # "CFIJ"
-SCHEMA_VERSION = 1
-BUSY_TIMEOUT_MS = 10_000
-WAL_PAGES = 4_000
-"""The log is copied into the file whenever it has grown by so many pages (16 MB): pages that many commits touch are
-copied once, and the log stays short enough to be read through at the start after a kill."""
+VERSION = 1
+"""Of the tables below; kept in the file as ``user_version``."""
 
-_FULL = 2
-_TABLES = """
-CREATE TABLE header (journal_id TEXT NOT NULL, store_id TEXT NOT NULL) STRICT;
+APPLICATION_ID = 0x63_66_6A_6C
+"""Marks an SQLite file as a journal of this program: "cfjl"."""
+
+TABLES = """
+CREATE TABLE journal (
+    journal_id TEXT NOT NULL,
+    store_id TEXT NOT NULL,
+    created_at REAL NOT NULL
+) STRICT;
 
 CREATE TABLE screening (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE spec (fingerprint TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE run (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, screening INTEGER NOT NULL, fingerprint TEXT NOT NULL,
-    program TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NULL, at REAL NOT NULL
-) STRICT;
-CREATE TABLE stopped (run INTEGER PRIMARY KEY, why TEXT NOT NULL, at REAL NOT NULL) STRICT;
+
+CREATE TABLE run (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 
 CREATE TABLE citation (
-    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE,
-    source_id TEXT NOT NULL, target_id TEXT NOT NULL, reference_id TEXT NOT NULL
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    source_id TEXT NOT NULL,
+    target_id TEXT NOT NULL,
+    reference_id TEXT NOT NULL
 ) STRICT;
-CREATE TABLE input (hash BLOB PRIMARY KEY, prompt BLOB NOT NULL) STRICT;
+
+CREATE TABLE spec (fingerprint TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
+
+CREATE TABLE began (
+    seq INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    screening INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    program TEXT NOT NULL,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE stopped (seq INTEGER PRIMARY KEY, run INTEGER NOT NULL, why TEXT NOT NULL, at REAL NOT NULL) STRICT;
+
+CREATE TABLE prompt (id INTEGER PRIMARY KEY, input_hash BLOB NOT NULL UNIQUE, zstd BLOB NOT NULL) STRICT;
 
 CREATE TABLE asked (
-    seq INTEGER PRIMARY KEY, screening INTEGER NOT NULL, run INTEGER NOT NULL, citation INTEGER NOT NULL,
-    instance_id TEXT NOT NULL, input_hash BLOB NOT NULL, at REAL NOT NULL, manner TEXT
+    attempt INTEGER PRIMARY KEY,
+    screening INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    citation INTEGER NOT NULL,
+    instance_id TEXT NOT NULL,
+    input_hash BLOB NOT NULL,
+    at REAL NOT NULL,
+    manner TEXT
 ) STRICT;
-CREATE INDEX asked_citation ON asked (citation);
+CREATE INDEX asked_by_citation ON asked (screening, citation);
+
 CREATE TABLE ended (
-    seq INTEGER PRIMARY KEY, at REAL NOT NULL, seconds REAL NOT NULL, sent INTEGER NOT NULL, status INTEGER,
-    fault TEXT, billed TEXT NOT NULL, input_tokens INTEGER, output_tokens INTEGER, cached_tokens INTEGER,
-    reasoning_tokens INTEGER, cost_usd REAL
+    attempt INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    screening INTEGER NOT NULL,
+    at REAL NOT NULL,
+    seconds REAL NOT NULL,
+    sent INTEGER NOT NULL,
+    fault TEXT,
+    billed TEXT NOT NULL,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cached_tokens INTEGER,
+    reasoning_tokens INTEGER,
+    cost_usd REAL
 ) STRICT;
+
 CREATE TABLE reply (
-    seq INTEGER PRIMARY KEY, body BLOB, message TEXT, answering_model TEXT, system_fingerprint TEXT,
-    finish_reason TEXT, request_id TEXT
+    seq INTEGER PRIMARY KEY,
+    status INTEGER,
+    message TEXT,
+    answering_model TEXT,
+    system_fingerprint TEXT,
+    finish_reason TEXT,
+    request_id TEXT,
+    zstd BLOB
 ) STRICT;
 
 CREATE TABLE settled (
-    seq INTEGER PRIMARY KEY, screening INTEGER NOT NULL, run INTEGER NOT NULL, citation INTEGER NOT NULL,
-    instance_id TEXT NOT NULL, input_hash BLOB NOT NULL, at REAL NOT NULL, attempt INTEGER, state TEXT NOT NULL,
-    usable INTEGER NOT NULL, category TEXT, kind TEXT, flags TEXT
-) STRICT;
-CREATE INDEX settled_citation ON settled (citation, screening);
-CREATE TABLE outcome (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+    screening INTEGER NOT NULL,
+    citation INTEGER NOT NULL,
+    instance_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    input_hash BLOB NOT NULL,
+    usable INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    category TEXT,
+    kind TEXT,
+    attempt INTEGER,
+    at REAL NOT NULL,
+    PRIMARY KEY (screening, citation, instance_id, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outcome (seq INTEGER PRIMARY KEY, json BLOB NOT NULL, flags BLOB) STRICT;
+
 CREATE TABLE reopened (
-    seq INTEGER PRIMARY KEY, screening INTEGER NOT NULL, citation INTEGER NOT NULL, instance_id TEXT NOT NULL,
-    at REAL NOT NULL, why TEXT NOT NULL
+    seq INTEGER PRIMARY KEY,
+    screening INTEGER NOT NULL,
+    citation INTEGER NOT NULL,
+    instance_id TEXT NOT NULL,
+    at REAL NOT NULL,
+    why TEXT NOT NULL
 ) STRICT;
-CREATE INDEX reopened_citation ON reopened (citation, screening);
+CREATE INDEX reopened_by_context ON reopened (screening, citation, instance_id);
+
 CREATE TABLE delivered (
-    seq INTEGER PRIMARY KEY, screening INTEGER NOT NULL, run INTEGER NOT NULL, citation INTEGER NOT NULL,
-    at REAL NOT NULL, result TEXT NOT NULL
+    seq INTEGER PRIMARY KEY,
+    screening INTEGER NOT NULL,
+    citation INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    at REAL NOT NULL,
+    result TEXT NOT NULL
 ) STRICT;
-CREATE INDEX delivered_citation ON delivered (citation, screening);
+CREATE INDEX delivered_by_citation ON delivered (screening, citation);
 """
 
-MIGRATIONS: Mapping[int, str] = {}
-"""From each older version, the SQL that leads to the next one. Version 1 is the first."""
+NUMBERED = ("began", "stopped", "reply", "outcome", "reopened", "delivered")
+"""Tables whose primary key is ``seq``; the rows of ``ended`` and ``settled`` share theirs with two of these."""
+
+MIGRATIONS: Mapping[int, Sequence[str]] = {}
+"""From each older version, the statements that lead to the next."""
 
 
-def connect(path: Path, *, vfs: str | None = None, exclusive: bool = False) -> apsw.Connection:
-    """The writing connection. A commit has reached the disk when it returns.
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose journal a file is. ``created_at`` is in seconds since the epoch."""
 
-    ``exclusive``: no shared memory beside the file, for network file systems; then nobody else can read meanwhile.
-    """
-    connection = apsw.Connection(str(path), vfs=vfs)
-    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-    if exclusive:
-        connection.pragma("locking_mode", "exclusive")
-    # Before the log is made: its very first commit must be as durable as the last.
-    connection.pragma("synchronous", "full")
-    if sys.platform == "darwin":
-        # There, a plain flush does not reach the disk.
-        connection.pragma("fullfsync", 1)
-        connection.pragma("checkpoint_fullfsync", 1)
-    mode = connection.pragma("journal_mode", "wal")
-    connection.pragma("wal_autocheckpoint", WAL_PAGES)
-    connection.pragma("trusted_schema", 0)
-    if mode != "wal" or connection.pragma("synchronous") != _FULL:
-        connection.close()
-        raise JournalError(
-            f"The journal {path} cannot be written durably here (mode {mode}). Nothing was asked.",
-            "Put the journal on a local disk with --journal FILE.",
-        )
-    return connection
+    journal_id: str
+    store_id: str
+    created_at: float
+    version: int
 
 
-def prepare(
-    connection: apsw.Connection,
-    path: Path,
-    *,
-    journal_id: str,
-    store_id: str,
-    migrations: Mapping[int, str] = MIGRATIONS,
-) -> None:
-    """Make the tables in a new file; bring an older journal to this version; refuse what is none.
+def is_blank(connection: apsw.Connection) -> bool:
+    """Whether nothing has ever been written here: a file just made, or one whose making was cut short."""
+    return not connection.pragma("application_id") and connection.execute("SELECT count(*) FROM sqlite_schema").get == 0
+
+
+def create(connection: apsw.Connection, header: Header) -> None:
+    """Make all tables and the header, in one transaction: a file has all of it or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(TABLES)
+    connection.execute("INSERT INTO journal VALUES (?, ?, ?)", (header.journal_id, header.store_id, header.created_at))
+    connection.pragma("application_id", APPLICATION_ID)
+    connection.pragma("user_version", header.version)
+    connection.execute("COMMIT")
+
+
+def check_identity(connection: apsw.Connection, path: Path, *, oldest: int = VERSION) -> int:
+    """The version of the journal's tables, found without changing anything.
 
     Raises:
-        JournalError: the file is no journal, belongs to another store, or is of a version that cannot be used.
+        JournalError: this is no journal, or one that this program cannot read.
     """
-    version = _version(connection)
-    if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall():
-        with connection:
-            connection.pragma("application_id", APPLICATION_ID)
-            connection.execute(_TABLES)
-            connection.execute("INSERT INTO header VALUES (?, ?)", (journal_id, store_id))
-            connection.pragma("user_version", SCHEMA_VERSION)
-        return
-    check(connection, path, migrations)
-    for older in range(version, SCHEMA_VERSION):
-        with connection:
-            connection.execute(migrations[older])
-            connection.pragma("user_version", older + 1)
-    (_, owner) = header(connection)
-    if owner != store_id:
-        raise JournalError(
-            f"The journal {path} belongs to another store (id {owner}). Nothing was asked.",
-            "Give the journal of this store with --journal FILE, or leave --journal out for the default place.",
-            kind="journal_of_another_store",
-        )
-
-
-def check(connection: apsw.Connection, path: Path, migrations: Mapping[int, str] = MIGRATIONS) -> None:
-    """Refuse a file that is no journal, or whose format this program cannot use.
-
-    Raises:
-        JournalError: it is one of these.
-    """
-    version = _version(connection)
     if connection.pragma("application_id") != APPLICATION_ID:
         raise JournalError(
-            f"{path} is an SQLite database, but no citefidelity journal. It was not changed.",
-            "Give another --journal FILE.",
+            f"{path} is an SQLite file, but no journal of citefidelity. It was not touched.",
+            "Give another --journal.",
             kind="not_a_journal",
         )
-    if version > SCHEMA_VERSION:
+    version = int(str(connection.pragma("user_version")))
+    if version > VERSION:
         raise JournalError(
-            f"The journal {path} was written by a newer citefidelity (format {version}; this one knows "
-            f"{SCHEMA_VERSION}). It was not changed.",
-            "Upgrade citefidelity, or use the version that wrote it.",
-            kind="newer_journal",
+            f"The journal {path} was written by a newer citefidelity (version {version} of its tables; this one knows "
+            f"{VERSION}). It was not touched.",
+            "Upgrade citefidelity.",
+            kind="journal_too_new",
         )
-    if any(older not in migrations for older in range(version, SCHEMA_VERSION)):
+    if version < oldest:
         raise JournalError(
-            f"The journal {path} has format {version}, older than this citefidelity can bring up to date. "
-            "It was not changed.",
-            "Finish its screening with the version that wrote it.",
-            kind="older_journal",
+            f"The journal {path} was written by an older citefidelity (version {version} of its tables; this one reads "
+            f"{oldest} and later). It was not touched.",
+            "Where `citefidelity run` cannot bring it up to date either, use the citefidelity that wrote it.",
+            kind="journal_too_old",
         )
-
-
-def header(connection: apsw.Connection) -> tuple[str, str]:
-    """The journal's id and its store's."""
-    rows = connection.execute("SELECT journal_id, store_id FROM header").fetchall()
-    return str(rows[0][0]), str(rows[0][1])
-
-
-def translated(err: apsw.Error | OSError, path: Path) -> JournalError:
-    """What SQLite or the system says, what it means for the data, and what to do."""
-    kept = "What was acknowledged before is safe."
-    match err:
-        case apsw.FullError():
-            return JournalError(
-                f"The disk is full: nothing more can be written to the journal {path}. {kept}",
-                "Make room and run again.",
-                kind="disk_full",
-            )
-        case apsw.NotADBError():
-            return JournalError(
-                f"{path} is no citefidelity journal. It was not changed.",
-                "Give another --journal FILE.",
-                kind="not_a_journal",
-            )
-        case apsw.CorruptError():
-            return JournalError(
-                f"The journal {path} is damaged ({err}).",
-                "Keep the file; bring it back from a backup, or go on without it: --journal OTHER --new-journal.",
-                kind="journal_damaged",
-            )
-        case apsw.BusyError() | apsw.LockedError():
-            return JournalError(
-                f"Another program keeps the journal {path} locked. {kept}", "Close it there and run again."
-            )
-        case apsw.CantOpenError() | apsw.PermissionsError() | apsw.ReadOnlyError() | apsw.AuthError() | OSError():
-            return JournalError(
-                f"The journal {path} cannot be opened for writing ({err}).",
-                "Check the rights on the file and on its directory, or give another place with --journal FILE.",
-                kind="journal_unwritable",
-            )
-        case _:
-            return JournalError(
-                f"The journal {path} cannot be written ({err}). {kept}",
-                "Check the disk, and run again; if it goes on, give another place with --journal FILE.",
-            )
-
-
-def _version(connection: apsw.Connection) -> int:
-    version = connection.pragma("user_version")
-    assert isinstance(version, int), "SQLite says so"  # noqa: S101 - narrows the type
     return version
+
+
+def migrate(connection: apsw.Connection, version: int, migrations: Mapping[int, Sequence[str]]) -> None:
+    """Bring older tables up to date, in one transaction."""
+    connection.execute("BEGIN IMMEDIATE")
+    for step in range(version, VERSION):
+        for statement in migrations[step]:
+            connection.execute(statement)
+    connection.pragma("user_version", VERSION)
+    connection.execute("COMMIT")
+
+
+def oldest_readable(migrations: Mapping[int, Sequence[str]]) -> int:
+    """The oldest version from which an unbroken row of migrations leads to ours."""
+    version = VERSION
+    while version - 1 in migrations:
+        version -= 1
+    return version
+
+
+def check_tables(connection: apsw.Connection, path: Path) -> None:
+    """See that the file holds our tables and nothing else: a trigger in a file from elsewhere would run as we write.
+
+    Raises:
+        JournalError: it does not.
+    """
+    with apsw.Connection(":memory:") as blank:
+        blank.execute(TABLES)
+        expected = _objects(blank)
+        blank.close()
+    if _objects(connection) != expected:
+        raise JournalError(
+            f"The journal {path} does not hold the tables it should: somebody has changed it. It was not touched.",
+            "Bring it back from a backup.",
+            kind="journal_changed",
+        )
+
+
+def read_header(connection: apsw.Connection) -> Header:
+    """Whose journal this is; the tables have been checked."""
+    journal_id, store_id, created_at = connection.execute("SELECT journal_id, store_id, created_at FROM journal").get
+    version = int(str(connection.pragma("user_version")))
+    return Header(journal_id=journal_id, store_id=store_id, created_at=created_at, version=version)
+
+
+def _objects(connection: apsw.Connection) -> set[tuple[str, str]]:
+    # sqlite_stat tables are SQLite's own, and somebody's ANALYZE does no harm.
+    rows = connection.execute("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'")
+    return {(str(kind), str(name)) for kind, name in rows}
