@@ -158,9 +158,9 @@ async def test_a_cancelled_call_does_not_touch_the_others(scripted: Open) -> Non
         assert (await asyncio.gather(slow, return_exceptions=True))[0].__class__ is asyncio.CancelledError
 
 
-@pytest.mark.parametrize("act", ["blank_then_good", "comments_then_good", "trickle"])
-async def test_a_slow_answer_is_a_good_one(scripted: Open, act: str) -> None:
-    """Blank lines, comments and small pieces do not spoil an answer."""
+@pytest.mark.parametrize("act", ["blank_then_good", "comments_then_good", "trickle", "unfinished"])
+async def test_an_answer_sent_oddly_is_a_good_one(scripted: Open, act: str) -> None:
+    """Blank lines, comments, small pieces and a missing mark at the end do not spoil an answer that is whole."""
     async with scripted([f"{act}@all"]) as (model, stats):
         assert verdict_in(await model.ask(make_question("a"))) == verdict_for(prompt_hash("a"))
         assert stats().good == 1

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import traceback
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -144,6 +145,38 @@ async def test_a_body_without_end_is_cut(act: str) -> None:
         reply = await model.ask(make_question("a"))
         assert 0 < len(reply.body) <= KEPT_OF_LARGER
         assert (await model.ask(make_question("b"))).status == 200
+
+
+async def test_a_packed_bomb_is_not_unpacked() -> None:
+    """Fifty megabytes in fifty kilobytes never stand in memory."""
+    async with ScriptedProvider(["gzip_bomb@1"]) as provider, ChatModel(provider.base_url, "m") as model:
+        tracemalloc.start()
+        await model.ask(make_question())
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 20_000_000
+
+
+async def test_a_server_that_never_ends_is_left() -> None:
+    """Reading stops at the cap, and the connection with it."""
+    left = asyncio.Event()
+
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n")
+        try:
+            while True:
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+        except OSError:
+            left.set()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    async with server, ChatModel(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "m") as model:
+        async with asyncio.timeout(5):
+            reply = await model.ask(make_question())
+            await left.wait()
+    assert len(reply.body) == KEPT_OF_LARGER
 
 
 async def test_headers_without_end_are_refused() -> None:

@@ -82,6 +82,7 @@ EXPECTED: dict[str, End | str] = {
     "blank_then_good": GOOD,
     "comments_then_good": GOOD,
     "trickle": GOOD,
+    "unfinished": GOOD,
     "huge_headers": GOOD,  # without a socket; over one, the client's limit ends it
     "blank_then_nothing": BAD_UNPAID,
     "blank_then_reset": BROKEN,
@@ -145,6 +146,7 @@ EXPECTED: dict[str, End | str] = {
     "echo_key_escaped": End(F.REJECTED, "fail_context", "no"),
     "echo_key_header": End(F.SERVER_ERROR, "retry", "unknown"),
     "echo_key_redirect": End(P.REDIRECTED, "stop_run", "no"),
+    "echo_key_not_http": BROKEN,
     "echo_key_cut": BROKEN,
 }
 

@@ -18,6 +18,7 @@ from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 from yarl import URL
 
+from citefidelity.complaint import parse
 from citefidelity.models.blank import Blanker
 from citefidelity.models.route import (
     DIRECT,
@@ -143,6 +144,7 @@ class ChatModel:
         if self._session is None:
             raise RuntimeError("ChatModel is used outside of its `async with`")
         chunks: list[bytes] = []
+        response = None
         try:
             async with self._session.request(
                 method,
@@ -159,6 +161,9 @@ class ChatModel:
                 return self._reply(response, b"".join(chunks))
         except (aiohttp.ClientError, OSError) as error:
             fault = self._fault(error, body, b"".join(chunks))
+        if response is not None and isinstance(parse(b"".join(chunks)), dict):
+            # Only the end of the transfer is missing: the answer is whole, and paid.
+            return self._reply(response, b"".join(chunks))
         # Not chained: aiohttp's errors carry the headers of the request with them, and so the key.
         raise fault
 

@@ -20,6 +20,7 @@ Manner = Literal[
     "blank_lines",  # after blank lines, as a provider sends them while one waits
     "comments",  # after comments, as some send them instead
     "trickle",  # in small pieces
+    "unfinished",  # whole, but for the mark that says so; then an ordinary end
     "cut_close",  # the first half, then an ordinary end
     "cut_reset",  # the first half, then a reset
     "cut_silence",  # the first half, then nothing: the connection is half open
@@ -28,7 +29,7 @@ Manner = Literal[
     "reset",  # nothing, then a reset
     "silence",  # nothing, for as long as one waits
     "refused",  # no connection at all; only a model in this process can do that
-    "not_http",  # something else than HTTP
+    "not_http",  # the body alone, without anything that HTTP wants
 ]
 Ending = Literal["keep", "close", "reset", "silence"]
 
@@ -60,7 +61,7 @@ class Act:
     @property
     def whole(self) -> bool:
         """Whether a complete HTTP reply goes out."""
-        return self.manner in {"whole", "blank_lines", "comments", "trickle"}
+        return self.manner in {"whole", "blank_lines", "comments", "trickle", "unfinished"}
 
     def outcome(self, hit: Hit) -> RawReply | CallFault | None:
         """What a client sees, without a socket in between; None where it waits in vain."""
@@ -77,21 +78,33 @@ class Act:
 def pieces(act: Act, hit: Hit, body: bytes) -> tuple[list[bytes], Ending]:
     """The bytes that go out, in pieces with a pause between, and how it ends."""
     if act.manner in {"whole", "trickle", "cut_close", "cut_reset", "cut_silence"}:
-        whole = _head(act, hit, f"content-length: {len(body)}") + body
-        if act.manner == "whole":
-            return [whole], "keep"
-        if act.manner == "trickle":
-            size = len(whole) // PIECES + 1
-            return [whole[start : start + size] for start in range(0, len(whole), size)], "keep"
-        ending: dict[str, Ending] = {"cut_close": "close", "cut_reset": "reset", "cut_silence": "silence"}
-        return [whole[: -(len(body) // 2) - 1]], ending[act.manner]
-    if act.manner in {"blank_lines", "comments", "blank_reset"}:
-        before = b": keep-alive\n\n" if act.manner == "comments" else b"\n"
-        sent = [_head(act, hit, "transfer-encoding: chunked")] + [_chunk(before)] * BLANK_LINES
-        return (sent, "reset") if act.manner == "blank_reset" else ([*sent, _chunk(body) + b"0\r\n\r\n"], "keep")
+        return _with_length(act, hit, body)
+    if act.manner in {"blank_lines", "comments", "blank_reset", "unfinished"}:
+        return _in_chunks(act, hit, body)
     if act.manner == "not_http":
-        return [b"\x15\x03\x01\x00\x02\x02\x50 this is no HTTP\r\n\r\n"], "close"
+        return [body + b"\r\n\r\n"], "close"
     return [], "close" if act.manner == "close" else "silence" if act.manner == "silence" else "reset"
+
+
+def _with_length(act: Act, hit: Hit, body: bytes) -> tuple[list[bytes], Ending]:
+    whole = _head(act, hit, f"content-length: {len(body)}") + body
+    if act.manner == "whole":
+        return [whole], "keep"
+    if act.manner == "trickle":
+        size = len(whole) // PIECES + 1
+        return [whole[start : start + size] for start in range(0, len(whole), size)], "keep"
+    ending: dict[str, Ending] = {"cut_close": "close", "cut_reset": "reset", "cut_silence": "silence"}
+    return [whole[: -(len(body) // 2) - 1]], ending[act.manner]
+
+
+def _in_chunks(act: Act, hit: Hit, body: bytes) -> tuple[list[bytes], Ending]:
+    head = _head(act, hit, "transfer-encoding: chunked")
+    if act.manner == "unfinished":
+        return [head + _chunk(body)], "close"
+    waiting = [head] + [_chunk(b": keep-alive\n\n" if act.manner == "comments" else b"\n")] * BLANK_LINES
+    if act.manner == "blank_reset":
+        return waiting, "reset"
+    return [*waiting, _chunk(body) + b"0\r\n\r\n"], "keep"
 
 
 def completion(hit: Hit, *, refusal: str | None = None, finish_reason: str = "stop", **changes: Any) -> Said:

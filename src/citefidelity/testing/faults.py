@@ -115,6 +115,7 @@ TRANSPORT = (
     _send("blank_then_good", "blank_lines", good=True),
     _send("comments_then_good", "comments", good=True),
     _send("trickle", "trickle", good=True),
+    _send("unfinished", "unfinished", good=True),
     _say("blank_then_nothing", lambda hit: Said(b"", hit.usage("")), manner="blank_lines"),
     _send("blank_then_reset", "blank_reset"),
     _send("truncated", "cut_close"),
@@ -189,6 +190,7 @@ ECHOES = (
          headers=lambda hit: {"x-debug": hit.authorization}),
     _say("echo_key_redirect", lambda _: Said(b""), status=307,
          headers=lambda hit: {"location": f"/login?key={hit.authorization}"}),
+    _say("echo_key_not_http", lambda hit: Said(f"HTTP/1.1 {hit.authorization} 200".encode()), manner="not_http"),
     _say("echo_key_cut", lambda hit: Said(f"You sent {hit.authorization * 20}".encode()), manner="cut_close"),
 )  # fmt: skip  # a table, as above
 
