@@ -125,24 +125,26 @@ class Throttle:
             self.level = min(self.level, in_flight)
         elif failed == "pace":
             self._set_pace(self._pace_held)
-        elif self._answered:
-            self._slow_down(now)
-        else:
+        elif not self._answered or not self._slow_down(now):
             return
         if failed:
             self._patience = min(PATIENT, 2 * self._patience)
         self._stride = 1
         self._wait_for(self._patience, self._patience * PAUSES_BETWEEN * (pause + 1.0), now)
 
-    def _slow_down(self, now: float) -> None:
+    def _slow_down(self, now: float) -> bool:
+        """Lower the pace to what got through; False when nothing did, which says nothing about limits."""
         through = self._through.a_second(now)
+        if not through:
+            return False
         if self._through.whole_minute(now):
             self._best = max(self._best, through)
         pace = through * MARGIN
         if self._pace is not None:
             # One refusal may be somebody else's doing: it takes back a little at least, and a half at most.
             pace = min(max(pace, self._pace.rate / 2), self._pace.rate * MARGIN)
-        self._set_pace(max(pace, self._best * FLOOR))
+        self._set_pace(max(pace, self._best * FLOOR, 1 / MINUTE_S))
+        return True
 
     def _try_more(self, limit: Limit, now: float) -> None:
         if limit == "level":

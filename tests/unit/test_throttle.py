@@ -1,0 +1,155 @@
+"""What admission learns from refusals, in simulated time. Every figure is after an hour or so of settling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from citefidelity.admission import Admission, CallEnd, Load
+from support.dice import dice
+from support.simulator import (
+    FixedWindow,
+    InFlight,
+    Limit,
+    Simulation,
+    SlidingWindow,
+    TokenBucket,
+    steady,
+    uneven,
+)
+
+SEED = 20_26
+"""Of every random choice here; said when a test fails."""
+
+HOUR = 3_600.0
+
+LIMITS: dict[str, Callable[[int], Limit]] = {
+    "fixed": FixedWindow,
+    "sliding": SlidingWindow,
+    "bucket": lambda allowed: TokenBucket(allowed, burst=allowed / 6),
+}
+"""Ways to count calls a minute."""
+
+
+class Refusing:
+    """Refuses whatever comes at certain times, or a share of it at all times."""
+
+    def __init__(self, refuses: Callable[[float], bool]) -> None:
+        self._refuses = refuses
+
+    def refuses(self, now: float, in_flight: int) -> float | None:  # noqa: ARG002 - one shape for all limits
+        """Refuse when it is time to."""
+        return 1.0 if self._refuses(now) else None
+
+
+class Until:
+    """One limit until a time, another one from then on."""
+
+    def __init__(self, at: float, before: Limit, after: Limit) -> None:
+        self._at = at
+        self._before = before
+        self._after = after
+
+    def refuses(self, now: float, in_flight: int) -> float | None:
+        """As the limit of the time."""
+        return (self._before if now < self._at else self._after).refuses(now, in_flight)
+
+
+def admission_for(simulation: Simulation, concurrency: int) -> Admission:
+    """Admission that lives in simulated time."""
+    return Admission(concurrency=concurrency, now=simulation.now, random=dice(SEED))
+
+
+def settle(simulation: Simulation, concurrency: int, hours: float) -> tuple[float, float]:
+    """Run it; calls taken a second and the share refused, in the second half of the time."""
+    tally = simulation.run(admission_for(simulation, concurrency), hours * HOUR)
+    assert tally.most_in_flight <= concurrency
+    return tally.settled(hours * HOUR / 2, hours * HOUR)
+
+
+@pytest.mark.parametrize("retry_after", [False, True])
+@pytest.mark.parametrize(
+    ("allowed", "concurrency", "latency"),
+    [(20, 100, 1.0), (20, 1_000, 8.0), (100, 1_000, 1.0), (100, 400, 8.0), (500, 1_000, 8.0)],
+)
+def test_in_flight(allowed: int, concurrency: int, latency: float, retry_after: bool) -> None:
+    """A provider that takes so many calls at a time is kept above 90 % busy, and refuses less than 1 % of calls."""
+    simulation = Simulation(InFlight(allowed), latency=uneven(latency, dice(SEED)), retry_after=retry_after)
+    rate, refused = settle(simulation, concurrency, hours=0.5 if latency < 5 else 1)
+    assert rate > 0.9 * allowed / latency, f"seed {SEED}"
+    assert refused < 0.01, f"seed {SEED}"
+
+
+@pytest.mark.parametrize("retry_after", [False, True])
+@pytest.mark.parametrize("kind", LIMITS)
+@pytest.mark.parametrize(
+    ("allowed", "concurrency", "latency"), [(60, 100, 0.3), (60, 100, 20.0), (600, 100, 3.0), (6_000, 500, 3.0)]
+)
+def test_a_minute(kind: str, allowed: int, concurrency: int, latency: float, retry_after: bool) -> None:
+    """Whatever way a provider counts its calls a minute: above 90 % of them are made, and less than 1 % refused."""
+    limit = LIMITS[kind](allowed)
+    simulation = Simulation(limit, latency=uneven(latency, dice(SEED)), retry_after=retry_after)
+    rate, refused = settle(simulation, concurrency, hours={60: 4, 600: 1.5, 6_000: 1 / 3}[allowed])
+    assert rate > 0.9 * allowed / 60, f"seed {SEED}"
+    assert refused < 0.01, f"seed {SEED}"
+
+
+def test_both_limits() -> None:
+    """Of two limits the tighter one is kept."""
+    simulation = Simulation(InFlight(30), SlidingWindow(600), latency=uneven(2.0, dice(SEED)))
+    rate, refused = settle(simulation, 100, hours=1)
+    assert rate > 9
+    assert refused < 0.01
+
+
+def test_slow_refusals() -> None:
+    """It does not matter that a refusal takes as long as an answer."""
+    simulation = Simulation(InFlight(20), latency=uneven(2.0, dice(SEED)), refusal_s=2.0)
+    rate, refused = settle(simulation, 100, hours=0.5)
+    assert rate > 9
+    assert refused < 0.01
+
+
+def test_no_refusal_no_throttle() -> None:
+    """A provider that refuses nothing is asked with full concurrency from the first moment on."""
+    simulation = Simulation(latency=steady(2.0))
+    tally = simulation.run(admission_for(simulation, 100), 60.0)
+    assert len(tally.taken) == 100 * 30
+
+
+def test_overload_teaches_nothing() -> None:
+    """After a time in which everything was refused, calls fly as before."""
+    simulation = Simulation(Refusing(lambda now: now < 100), latency=steady(2.0))
+    admission = admission_for(simulation, 100)
+    tally = simulation.run(admission, 200.0)
+    assert admission.allowed == 100
+    assert sum(at > 120 for at in tally.taken) > 0.95 * 100 / 2 * 80
+
+
+def test_limit_that_goes_up() -> None:
+    """A limit that is lifted is noticed within minutes."""
+    limit = Until(900.0, InFlight(10), InFlight(80))
+    simulation = Simulation(limit, latency=uneven(2.0, dice(SEED)))
+    tally = simulation.run(admission_for(simulation, 100), 2_400.0)
+    rate, _ = tally.settled(2_100, 2_400)
+    assert rate > 0.9 * 80 / 2, f"seed {SEED}"
+
+
+def test_stray_refusals_do_not_starve() -> None:
+    """A provider that refuses one call in a hundred whatever the pace is still asked, for as long as it takes."""
+    random = dice(SEED)
+    simulation = Simulation(Refusing(lambda _: random.random() < 0.01), latency=steady(2.0))
+    tally = simulation.run(admission_for(simulation, 100), 2 * HOUR)
+    rates = [tally.settled(at, at + 600)[0] for at in range(1_200, 7_200, 600)]
+    assert min(rates) > 5, f"seed {SEED}: {rates}"
+
+
+def test_other_faults_lower_nothing() -> None:
+    """Only a refusal lowers what is allowed, never a timeout or an error of the server."""
+    admission = Admission(concurrency=50, now=lambda: 0.0, random=dice(SEED))
+    load = Load(10, 10)
+    for _ in range(10):
+        assert admission.try_enter(load) == 0
+        admission.leave(load, CallEnd("fault", kind="server_error"))
+    assert admission.allowed == 50
