@@ -31,8 +31,9 @@ PATTERNS = (
         "",
         ("ignore", "disregard", "forget"),
         re.compile(
-            r"(?:ignore|disregard|forget)\b.{0,40}"
-            r"\b(?:instruct|prompt|guideline|rules?\b|system|(?:everything|all|the) (?:above|before|previous))",
+            r"(?:ignore|disregard|forget)\b.{0,20}\b(?:previous|prior|above|earlier|preceding|all|any|your)\b.{0,20}"
+            r"\b(?:instruct|prompt|guideline|rules?\b|messages?\b)"
+            r"|(?:ignore|disregard|forget) (?:everything|all)\b.{0,15}\b(?:above|before|previous)",
             re.DOTALL,
         ),
     ),
@@ -62,10 +63,10 @@ PATTERNS = (
     Pattern(
         "verdict_order",
         "",
-        ("categor", "classif", "verdict"),
+        ("category", "classify", "verdict"),
         re.compile(
-            r"(?:verdict|category|classif[a-z]{1,10})\b.{0,40}\b(?:must|should|shall|has to)\b.{0,30}\bbe\b"
-            r"|(?:must|should|always|please)\b.{0,20}\bclassif"
+            r"(?:verdict|category)\b.{0,40}\b(?:must|should|has to) be (?:positive|favou?rable|supportive|accurate)"
+            r"|(?:must|should|always|please)\b.{0,20}\bclassify (?:this|it|the citation|the passage) as\b"
         ),
     ),
     Pattern(
