@@ -1,0 +1,189 @@
+"""Ours against the limit and against what people write otherwise, in one go: ``make bench``.
+
+A mock provider counts what it answers; each contender runs as a whole process against a fresh one. Rounds are
+interleaved, so that a machine that slows down slows all of them. Times are from the first request to the last reply, as
+the mock sees them; CPU and memory are the operating system's account of the finished process, start-up included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any, Self
+
+from plot import draw
+from workload import write_bodies, write_records
+
+HERE = Path(__file__).parent
+CASES = {
+    "a": {"latency": "0", "concurrency": 100, "contexts": 5_000},
+    "b": {"latency": "1", "concurrency": 100, "contexts": 1_000},
+    "c": {"latency": "1", "concurrency": 1_000, "contexts": 5_000},
+}
+CONTENDERS = ("bare", "ours", "sdk", "threads")
+Result = dict[str, float]
+
+
+def main() -> None:
+    """Measure, print a table, write it with a plot to ``benchmarks/results``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cases", default="abc")
+    parser.add_argument("--contenders", default=",".join(CONTENDERS))
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    arguments = parser.parse_args()
+    contenders = arguments.contenders.split(",")
+    results: dict[str, dict[str, list[Result]]] = {}
+    with tempfile.TemporaryDirectory(prefix="citefidelity-bench-") as name:
+        for case in arguments.cases:
+            work = Work(Path(name) / case, **CASES[case])
+            results[case] = {contender: [] for contender in contenders}
+            for number in range(arguments.rounds):
+                for contender in contenders:
+                    result = work.measure(contender)
+                    results[case][contender].append(result)
+                    sys.stderr.write(f"{case} {number + 1}/{arguments.rounds} {contender}: {_short(result)}\n")
+    report = {"machine": _machine(Path(tempfile.gettempdir())), "cases": CASES, "results": results}
+    table = make_table(results)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "bench.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (arguments.out / "bench.md").write_text(table, encoding="utf-8")
+    draw(results, arguments.out / "bench.svg")
+    sys.stdout.write(f"{table}\nwritten to {arguments.out}\n")
+
+
+class Work:
+    """One case: its records and the same prompts as ready-made bodies."""
+
+    def __init__(self, directory: Path, *, latency: str, concurrency: int, contexts: int) -> None:
+        directory.mkdir()
+        self.directory, self.latency, self.concurrency, self.contexts = directory, latency, concurrency, contexts
+        self.records, self.bodies = directory / "records.jsonl", directory / "bodies.jsonl"
+        write_records(self.records, contexts)
+        write_bodies(self.records, self.bodies)
+        self.number = 0
+
+    def measure(self, contender: str) -> Result:
+        """One round of one contender against a fresh mock."""
+        self.number += 1
+        with Mock(self.latency) as mock:
+            command = self._command(contender, mock.url)
+            began = time.monotonic()
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"NO_PROXY": "*"})
+            output = process.stdout.read() if process.stdout else b""
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.monotonic() - began
+            process.returncode = os.waitstatus_to_exitcode(status)
+            stats = mock.stats()
+        if process.returncode or stats["answered"] != self.contexts:
+            raise SystemExit(
+                f"{contender} failed ({process.returncode}): {stats['answered']} answered; {output[-500:]!r}"
+            )
+        span = stats["last_answer"] - stats["first_arrival"]
+        return {
+            "seconds": span,
+            "per_second": self.contexts / span,
+            "cpu_ms": 1_000 * (usage.ru_utime + usage.ru_stime) / self.contexts,
+            "peak_mb": usage.ru_maxrss / 1_024,
+            "most_in_flight": stats["max_in_flight"],
+            "wall": wall,
+        }
+
+    def _command(self, contender: str, url: str) -> list[str]:
+        if contender != "ours":
+            script = HERE / "rivals" / f"{contender}.py"
+            return [sys.executable, str(script), url, str(self.bodies), str(self.concurrency)]
+        program = shutil.which("citefidelity", path=str(Path(sys.executable).parent)) or "citefidelity"
+        store = f"sqlite:///{self.directory / f'{self.number}.db'}"
+        subprocess.run([program, "import", str(self.records), "--store", store, "-q"], check=True)
+        flags = ["--store", store, "--base-url", url, "--model", "mock", "--concurrency", str(self.concurrency)]
+        return [program, "run", *flags, "--json", "-q"]
+
+
+class Mock:
+    """The counting provider, as a process of its own."""
+
+    def __init__(self, latency: str) -> None:
+        command = [sys.executable, "-m", "citefidelity.testing.provider", "--latency", latency, "--with-parent"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        line = self.process.stdout.readline() if self.process.stdout else b""
+        self.url = json.loads(line)["base_url"]
+
+    def __enter__(self) -> Self:
+        """Listening already."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.process.terminate()
+        self.process.communicate()
+
+    def stats(self) -> dict[str, Any]:
+        """What it has counted."""
+        address = self.url.removesuffix("/v1") + "/stats"
+        with urllib.request.urlopen(address) as reply:  # noqa: S310 - the address that the mock itself has told
+            return dict(json.load(reply))
+
+
+def make_table(results: dict[str, dict[str, list[Result]]]) -> str:
+    """Medians, the spread, and the ratio to the limit of the same round."""
+    lines = [
+        "| case | contender | seconds: median (min to max) | contexts/s | / bare | CPU ms each | peak MB | in flight |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for case, contenders in results.items():
+        for contender, rounds in contenders.items():
+            seconds = [one["seconds"] for one in rounds]
+            ratio = "-"
+            if "bare" in contenders:
+                pairs = zip(rounds, contenders["bare"], strict=True)
+                ratio = f"{statistics.median(one['per_second'] / bare['per_second'] for one, bare in pairs):.2f}"
+            lines.append(
+                f"| {case} | {contender} | {statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f}) "
+                f"| {_median(rounds, 'per_second'):.0f} | {ratio} | {_median(rounds, 'cpu_ms'):.2f} "
+                f"| {max(one['peak_mb'] for one in rounds):.0f} | {_median(rounds, 'most_in_flight'):.0f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _median(rounds: list[Result], name: str) -> float:
+    return statistics.median(one[name] for one in rounds)
+
+
+def _short(result: Result) -> str:
+    return f"{result['seconds']:.2f} s, {result['cpu_ms']:.2f} ms CPU a context, {result['peak_mb']:.0f} MB"
+
+
+def _machine(directory: Path) -> dict[str, Any]:
+    return {
+        "cores": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "flush_ms": round(1_000 * _flush_seconds(directory), 2),
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _flush_seconds(directory: Path) -> float:
+    """The median of one flush of the disk, which bounds every durable program."""
+    times: list[float] = []
+    with tempfile.NamedTemporaryFile(dir=directory) as file:
+        for _ in range(50):
+            file.write(b"x" * 4_096)
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+if __name__ == "__main__":
+    main()
