@@ -66,13 +66,19 @@ def read_secret(variable: str, environ: Mapping[str, str]) -> tuple[Secret, str]
     return None
 
 
-def blank_out(text: str, secrets: Iterable[Secret]) -> str:
-    """``text`` without these secrets, and without what looks like one."""
+def blank_known(text: str, secrets: Iterable[Secret]) -> str:
+    """``text`` without these secrets, and otherwise as it is."""
     for secret in secrets:
         value = secret.reveal()
         if len(value) >= SHORTEST_BLANKED:
             text = text.replace(value, BLANK)
-    return LOOKS_SECRET.sub(lambda match: f"{match['bearer'] or match['userinfo'] or ''}{BLANK}", text)
+    return text
+
+
+def blank_out(text: str, secrets: Iterable[Secret]) -> str:
+    """``text`` without these secrets, and without what looks like one: for messages and logs, not for data."""
+    known = blank_known(text, secrets)
+    return LOOKS_SECRET.sub(lambda match: f"{match['bearer'] or match['userinfo'] or ''}{BLANK}", known)
 
 
 def _read(path: Path, variable: str) -> str:

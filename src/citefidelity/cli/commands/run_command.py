@@ -43,11 +43,10 @@ async def _run(call: Call, settings: Settings) -> int:
 
 
 async def _counts(settings: Settings) -> StoreCounts | None:
-    from citefidelity.cli.opening import opened_store  # noqa: PLC0415 - as above
+    from citefidelity.reading import counts_of  # noqa: PLC0415 - as above
 
     try:
-        async with opened_store(settings) as store:
-            return await store.counts(settings.screening, settings.partition)
+        return await counts_of(settings)
     except StoreError:
         # The run is over, and its report stands without this.
         return None

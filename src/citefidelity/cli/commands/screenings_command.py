@@ -18,11 +18,9 @@ def handle(call: Call) -> int:
 
 
 async def _list(call: Call, settings: Settings) -> int:
-    from citefidelity.cli.opening import opened_store  # noqa: PLC0415 - loaded when the command runs
-    from citefidelity.overview import list_screenings  # noqa: PLC0415 - as above
+    from citefidelity.reading import screenings_of  # noqa: PLC0415 - loaded when the command runs
 
-    async with opened_store(settings) as store:
-        listing = await list_screenings(store, str(settings.store))
+    listing = await screenings_of(settings)
     head = ("screening", "provider", "model", "begun", "delivered", "spec")
     rows = [
         (row.screening, row.provider, row.model, row.begun_at[:16], f"{row.delivered:,}", row.fingerprint[:12])

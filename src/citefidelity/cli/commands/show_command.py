@@ -18,11 +18,12 @@ def handle(call: Call) -> int:
 
 async def _show(call: Call, settings: Settings) -> int:
     from citefidelity.cli.show_text import show_text  # noqa: PLC0415 - loaded when the command runs
-    from citefidelity.show import show  # noqa: PLC0415 - as above
+    from citefidelity.reading import shown  # noqa: PLC0415 - as above
+    from citefidelity.show import Wanted  # noqa: PLC0415 - as above
 
     given = call.given
-    shown = await show(settings, given["source"], given["target"], given["reference"], given["instance"])
-    call.out.result(shown, show_text(shown, call.out))
+    found = await shown(settings, Wanted(given["source"], given["target"], given["reference"], given["instance"]))
+    call.out.result(found, "\n".join(show_text(found, call.out.bold, width=call.out.width)))
     return 0
 
 

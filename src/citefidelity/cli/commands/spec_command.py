@@ -24,11 +24,11 @@ def _check(call: Call, path: Path) -> int:
     from citefidelity.spec_toml import SpecPart  # noqa: PLC0415 - as above
 
     part = load_spec(path)
-    builtin = builtin_spec()
     names_model = part.model is not None or part.provider == "local"
     # The file alone need not name a model: --model may.
-    spec = resolve(builtin, part, None if names_model else SpecPart(model="(from --model)"))
-    changed = differences(builtin, spec)
+    model = SpecPart(model="(from --model)")
+    builtin = builtin_spec() if names_model else resolve(builtin_spec(), None, model)
+    changed = differences(builtin, resolve(builtin, part))
     report = {"file": str(path), "good": True, "names_model": names_model, "differences": changed}
     lines = [f"{path} is a good spec.", *([] if names_model else ["It names no model: --model has to."])]
     lines += ["", "What differs from the built-in spec:", *(f"  {line}" for line in changed or ["nothing"])]

@@ -18,10 +18,10 @@ def handle(call: Call) -> int:
 
 async def _show(call: Call, settings: Settings) -> int:
     from citefidelity.cli.status_text import status_text  # noqa: PLC0415 - loaded when the command runs
-    from citefidelity.status import take_status  # noqa: PLC0415 - as above
+    from citefidelity.reading import status_of  # noqa: PLC0415 - as above
 
-    status = await take_status(settings)
-    call.out.result(status, status_text(status, call.out.bold))
+    status = await status_of(settings)
+    call.out.result(status, "\n".join(status_text(status, call.out.bold)))
     return 0
 
 

@@ -1,0 +1,69 @@
+"""The commands that only read, put together: settings in, what is shown out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from citefidelity.app import journal_path, open_store
+from citefidelity.overview import Overview, list_screenings
+from citefidelity.ports import Store, StoreCounts
+from citefidelity.settings import Settings
+from citefidelity.show import Wanted, show
+from citefidelity.shown import Shown
+from citefidelity.status import Status, take_status
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Store]:
+    """The store of these settings, closed in the end.
+
+    Raises:
+        StoreMissing: there is none.
+        StoreError: it cannot be used.
+    """
+    store = await open_store(settings.store)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def status_of(settings: Settings) -> Status:
+    """Where the screening of these settings stands."""
+    async with opened(settings) as store:
+        return await take_status(
+            store,
+            await journal_path(settings, store),
+            address=str(settings.store),
+            screening=settings.screening,
+            partition=settings.partition,
+        )
+
+
+async def shown(settings: Settings, wanted: Wanted) -> Shown:
+    """Everything about some citations.
+
+    Raises:
+        UsageError: there is no such citation or context.
+    """
+    async with opened(settings) as store:
+        return await show(
+            store,
+            await journal_path(settings, store),
+            wanted,
+            address=str(settings.store),
+            screening=settings.screening,
+        )
+
+
+async def screenings_of(settings: Settings) -> Overview:
+    """What has been screened in the store."""
+    async with opened(settings) as store:
+        return await list_screenings(store, str(settings.store))
+
+
+async def counts_of(settings: Settings) -> StoreCounts:
+    """How many of what the store holds."""
+    async with opened(settings) as store:
+        return await store.counts(settings.screening, settings.partition)
