@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from citefidelity.cli.settings_rows import WHERE
 from citefidelity.cli.words import Call, Command, Example, Option
 
 
@@ -26,7 +25,7 @@ COMMAND = Command(
         Option("kind", ("--kind",), "only failures of this kind, such as too_long or refused", "KIND", many=True),
         Option("changed", ("--changed",), "instead: contexts whose input has changed since they were judged"),
     ),
-    settings=WHERE,
+    settings=(("Where", ("store", "journal", "screening", "partition")),),
     examples=(
         Example("citefidelity retry", "all permanent failures"),
         Example("citefidelity retry --kind unreadable_reply && citefidelity run", "one kind, and ask again"),

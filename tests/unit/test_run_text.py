@@ -1,0 +1,141 @@
+"""The summary of a run, and the exact command that comes next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from citefidelity.cli.run_text import next_steps, same_command, summary
+from citefidelity.loading import load_settings
+from citefidelity.ports import StoreCounts
+from citefidelity.report import RunReport
+from citefidelity.settings import Settings
+from support.cli import as_is
+
+
+def report(**changes: Any) -> RunReport:
+    """A run that did all there was to do; any part of it may be given."""
+    fields: dict[str, Any] = {
+        "citations": 20,
+        "contexts": 40,
+        "answered": 40,
+        "unassessable": 0,
+        "failed": 0,
+        "delivered": 20,
+        "calls": 40,
+        "input_tokens": 40_000,
+        "output_tokens": 4_000,
+        "cached_tokens": 30_000,
+        "cost_usd": None,
+        "elapsed_s": 12.0,
+        "stopped": "complete",
+        "run_id": "r1",
+        "screening": "main",
+        "remaining": 0,
+        "undeliverable": 0,
+        "maybe_paid": 0,
+        "total_cost_usd": None,
+        "done_elsewhere": 0,
+        "left": 0,
+        "categories": {"SUPPORT": 39, "CONTRADICT": 1},
+        "failures_by_kind": {},
+        "reason": None,
+        "hint": None,
+    }
+    return RunReport(**(fields | changes))
+
+
+def counts(**changes: int) -> StoreCounts:
+    """The counts of a store whose screening is complete."""
+    fields = {
+        "citations": 20,
+        "qualified": 20,
+        "contexts": 40,
+        "delivered": 20,
+        "to_do": 0,
+        "done_elsewhere": 0,
+        "verdict": 40,
+        "unassessable": 0,
+        "failed": 0,
+    }
+    return StoreCounts(**(fields | changes))
+
+
+def settings(tmp_path: Path, **flags: str | bool) -> Settings:
+    """Settings as from these flags."""
+    return load_settings(flags, environ={"CITEFIDELITY_RPM": "5"}, directory=tmp_path)
+
+
+def test_the_summary_says_what_was_done() -> None:
+    """Numbers of the run and of the screening, and a price that is not known is not zero."""
+    text = "\n".join(summary(report(left=2, failed=1, failures_by_kind={"too_long": 1}, reason="why"), as_is))
+    for words in (
+        "20 taken up, 20 delivered",
+        "40 answered, 0 without evidence, 1 failed for good, 2 left for the next run",
+        "SUPPORT 39, CONTRADICT 1",
+        "too_long 1",
+        "40k in (30k cached), 4k out",
+        "cost unknown",
+        "12 s",
+        "why",
+    ):
+        assert words in text
+    assert "store could not be asked" in "\n".join(summary(report(remaining=None, done_elsewhere=None), as_is))
+
+
+@pytest.mark.parametrize(
+    ("changes", "store", "said"),
+    [
+        ({}, None, "citefidelity export -o verdicts.csv"),
+        ({"stopped": "interrupted"}, None, "To go on: citefidelity run"),
+        ({"stopped": "time", "remaining": 5}, None, "To go on: citefidelity run"),
+        ({"stopped": "provider", "remaining": 5}, None, "To go on: citefidelity run"),
+        ({"stopped": "budget", "remaining": 5}, None, "with a larger budget"),
+        ({"stopped": "store"}, None, "When it can be used again"),
+        ({"stopped": "limit", "remaining": 5}, None, "The rest: citefidelity run"),
+        ({"failed": 2}, None, "citefidelity retry"),
+        ({"undeliverable": 2}, None, "citefidelity verify"),
+        ({"citations": 0, "delivered": 0}, counts(citations=0, delivered=0), "citefidelity import FILE.jsonl"),
+        (
+            {"citations": 0, "delivered": 0},
+            counts(done_elsewhere=7),
+            "7 citations.*citefidelity run --include-classified",
+        ),
+        ({"citations": 0, "delivered": 0}, counts(), "citefidelity run --screening second --spec FILE"),
+        ({"citations": 0, "delivered": 0}, counts(failed=3), "3 failed contexts again: citefidelity retry"),
+        ({"citations": 0, "delivered": 0}, counts(delivered=0, qualified=0), "No citation in the store is qualified"),
+    ],
+)
+def test_the_next_command(tmp_path: Path, changes: dict[str, Any], store: StoreCounts | None, said: str) -> None:
+    """Whatever the end, what can be done now is said as a command to copy."""
+    steps = next_steps(report(**changes), settings(tmp_path), store)
+    head, _, tail = said.partition(".*")
+    assert any(head in step and tail in step for step in steps), steps
+
+
+def test_the_next_command_names_the_same_place(tmp_path: Path) -> None:
+    """Flags are repeated where the command takes them, quoted; the environment's are not, and no consent ever is."""
+    given = settings(
+        tmp_path,
+        store="sqlite:///my citations.db",
+        screening="strict",
+        partition="2/4",
+        max_cost="5",
+        limit="10",
+        new_journal=True,
+        include_classified=True,
+    )
+    place = "--store 'sqlite:///my citations.db' --screening strict"
+    assert same_command("export -o x.csv", given) == f"citefidelity export -o x.csv {place}"
+    assert same_command("retry", given) == f"citefidelity retry {place} --partition 2/4"
+    assert same_command("run", given, without=("limit",)) == (
+        f"citefidelity run {place} --max-cost 5 --include-classified --partition 2/4"
+    )
+
+
+def test_the_word_neo4j_stays_a_word(tmp_path: Path) -> None:
+    """The address of NEO4J_URI is not written into a command."""
+    given = load_settings({"store": "neo4j"}, environ={"NEO4J_URI": "bolt://h:1"}, directory=tmp_path)
+    assert same_command("status", given) == "citefidelity status --store neo4j"
