@@ -136,7 +136,7 @@ def _value(value: object) -> str:
 
 
 _NOT_IN_A_LINE = re.compile(r'[\\"\x00-\x08\x0a-\x1f\x7f]')
-_NOT_IN_LINES = re.compile(r'[\\\x00-\x08\x0b-\x1f\x7f]|"(?="")|"(?=\Z)')
+_NOT_IN_LINES = re.compile(r'[\\\x00-\x08\x0b-\x1f\x7f]|"(?="")')
 
 
 def _string(text: str) -> str:

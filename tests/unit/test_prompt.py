@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from citefidelity import prompt
 from citefidelity.prompt import NoEvidence, Prompter, Rendered
 from citefidelity.records import Citation, Context, Segment
 from citefidelity.spec import Spec, builtin_spec, resolve
@@ -151,6 +152,15 @@ def test_a_text_cannot_close_its_fence() -> None:
     fence = forged.variable.partition(" ")[0]
     assert fence not in shown(forged.variable, "passage")
     assert "fence" in forged.flags
+
+
+def test_a_code_that_occurs_in_a_text_is_made_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By chance or by craft, a text may hold the first digits of its own hash; then more digits are used."""
+    monkeypatch.setattr(prompt, "FENCE_CHARS", 1)
+    rendered = render(make_context("1", "0 1 2 3 4 5 6 7 8 9 A B C D E F"))
+    code = rendered.variable[2:].partition(" ")[0]
+    assert len(code) > 1
+    assert code not in shown(rendered.variable, "passage").lower()
 
 
 def test_attacks_are_flagged_and_shown_all_the_same() -> None:
