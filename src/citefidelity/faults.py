@@ -45,7 +45,9 @@ TOO_LONG = re.compile(
     r"|max_tokens must be at least 1, got -|\bprompt is too long|request too large for",
     re.IGNORECASE,
 )
-FORMAT = re.compile(r"response_?format|json[ _]schema|json_object|grammar|guided_json|structured_outputs", re.IGNORECASE)
+FORMAT = re.compile(
+    r"response_?format|json[ _]schema|json_object|grammar|guided_json|structured_outputs", re.IGNORECASE
+)
 FILTERED = re.compile(
     r"content_filter|content_policy_violation|responsible ?ai ?policy|content exists risk|invalid_prompt", re.IGNORECASE
 )
