@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager
 from itertools import islice
 from typing import ParamSpec, TypeVar
 
@@ -22,10 +23,26 @@ class OneThread:
         """What ``work`` returns or raises. Cancelled while it runs, the work still goes on to its end."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
 
+    def submit(self, work: Callable[[], None]) -> None:
+        """Do it after what was given before; nobody waits for it, so ``work`` has to tell of its own errors."""
+        self._pool.submit(work)
+
     async def each(self, items: Iterator[T]) -> AsyncIterator[T]:
         """The items of a blocking iterator, each drawn in the thread."""
         while drawn := await self.run(lambda: list(islice(items, 1))):
             yield drawn[0]
+
+    @asynccontextmanager
+    async def entered(self, manager: AbstractContextManager[T]) -> AsyncIterator[T]:
+        """A blocking context manager, entered and left in the thread."""
+        value = await self.run(manager.__enter__)
+        try:
+            yield value
+        except BaseException as err:
+            if not await self.run(manager.__exit__, type(err), err, err.__traceback__):
+                raise
+        else:
+            await self.run(manager.__exit__, None, None, None)
 
     def stop(self) -> None:
         """Takes no more work; what was given is done. Safe to call twice."""

@@ -1,0 +1,36 @@
+"""JSON Lines: one citation a line."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+from citefidelity.formats.shapes import MAX_LINE, Fault, Line
+from citefidelity.formats.streams import numbered_lines, refuse_utf16
+from citefidelity.record_format import exported
+from citefidelity.records import StoredCitation
+
+
+def read_jsonl(name: str, stream: io.BufferedReader) -> Iterator[Line | Fault]:
+    """Each line that is not blank."""
+    refuse_utf16(name, stream)
+    for number, line in numbered_lines(stream):
+        if line is None:
+            yield Fault(number, f"longer than {MAX_LINE >> 20} MB")
+        elif not line.isspace():
+            yield Line(number, line)
+
+
+class JsonlWriter:
+    """Writes records with their outcomes."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, page: Sequence[StoredCitation]) -> None:
+        """One line each."""
+        self._stream.write(b"".join(exported(stored) for stored in page))
+
+    def finish(self) -> None:
+        """Nothing is held back."""
