@@ -1,33 +1,28 @@
-"""A small file that is replaced as a whole, so that a reader sees the old one or the new one and nothing between."""
+"""A small file replaced as a whole, so that whoever reads it sees the old one or the new one, never a part."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 
-def write_status(path: Path, status: msgspec.Struct) -> None:
-    """Replace ``path`` by ``status`` as JSON, on disk when this returns.
+def write_status(path: Path, status: Any) -> None:
+    """Put ``status`` there as JSON. Blocks until it is on disk; one writer at a time.
 
     Raises:
-        OSError: it could not be written; the old file stands.
+        OSError: it cannot be written; the old file stands.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(status)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    temporary = path.with_name(f"{path.name}.new")
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(file, "wb") as stream:
+        stream.write(msgspec.json.format(msgspec.json.encode(status)) + b"\n")
+        stream.flush()
+        os.fsync(file)
+    temporary.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(directory)
     finally:

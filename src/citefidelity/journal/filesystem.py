@@ -17,8 +17,39 @@ Detect = Callable[[Path], str | None]
 """Tells the name of the network file system that a path lies on, None for a local disk."""
 
 _NETWORK = frozenset(
-    "9p acfs afpfs afs beegfs ceph cifs coda davfs drvfs gfs gfs2 glusterfs gpfs lustre ncpfs nfs nfs3 nfs4 ocfs2 "
-    "orangefs prl_fs pvfs2 smb2 smb3 smbfs sshfs vboxsf virtiofs vmhgfs webdav".split()
+    (
+        "9p",
+        "acfs",
+        "afpfs",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "davfs",
+        "drvfs",
+        "gfs",
+        "gfs2",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs3",
+        "nfs4",
+        "ocfs2",
+        "orangefs",
+        "prl_fs",
+        "pvfs2",
+        "smb2",
+        "smb3",
+        "smbfs",
+        "sshfs",
+        "vboxsf",
+        "virtiofs",
+        "vmhgfs",
+        "webdav",
+    )
 )
 _CLOUD_FOLDERS = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "iCloud", "Mobile Documents")
 
@@ -84,18 +115,19 @@ def check_lock_and_flush(journal: Path, kind: str) -> None:
 
 
 def is_there(journal: Path) -> bool:
-    """Whether the journal's file exists and is one that may be written.
+    """Whether the journal's file exists, has anything in it, and is one that may be written.
 
     Raises:
         JournalError: it is no plain file, or it is gone while its log is still there.
     """
     try:
-        mode = journal.lstat().st_mode
+        status = journal.lstat()
     except FileNotFoundError:
         _refuse_orphan_log(journal)
         return False
     except OSError as err:
-        raise _unwritable(journal, err) from err
+        raise unwritable(journal, err) from err
+    mode = status.st_mode
     if stat.S_ISLNK(mode):
         raise JournalError(
             f"The journal {journal} is a symbolic link. Its lock lies beside it, so two names of one file would let "
@@ -106,21 +138,9 @@ def is_there(journal: Path) -> bool:
     if not stat.S_ISREG(mode):
         what = "a directory" if stat.S_ISDIR(mode) else "no plain file"
         raise JournalError(f"The journal {journal} is {what}.", "Give a file with --journal.", kind="not_a_journal")
-    return True
-
-
-def make_file(journal: Path) -> None:
-    """Make an empty file that only its owner can read, and make its name durable.
-
-    Raises:
-        JournalError: it cannot be made there.
-    """
-    try:
-        # Here, not by SQLite, which would let others read it; its log and shared memory take the mode from the file.
-        os.close(os.open(journal, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-        flush_directory(journal.parent)
-    except OSError as err:
-        raise _unwritable(journal, err) from err
+    if not status.st_size:
+        _refuse_orphan_log(journal)
+    return status.st_size > 0
 
 
 def flush_directory(directory: Path) -> None:
@@ -159,7 +179,8 @@ def _refuse_orphan_log(journal: Path) -> None:
         )
 
 
-def _unwritable(journal: Path, err: OSError) -> JournalError:
+def unwritable(journal: Path, err: OSError) -> JournalError:
+    """The journal's place does not let it be made or opened."""
     return JournalError(
         f"The journal {journal} cannot be made or opened ({err.strerror}). Nothing was asked.",
         "Check the rights on its directory and that the directory exists, or name another place with --journal.",

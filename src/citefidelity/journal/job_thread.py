@@ -31,8 +31,8 @@ class JobThread:
         """Do ``job`` in the thread; then ``done(result, None)`` or ``done(None, error)`` in the event loop."""
         self._jobs.put((job, done))
 
-    async def run(self, job: Callable[[], T]) -> T:
-        """What ``job`` returns or raises. Cancelled meanwhile, the job still goes on to its end."""
+    def run(self, job: Callable[[], T]) -> asyncio.Future[T]:
+        """Give in ``job``; the future of what it returns or raises. Cancelled, the job still goes on to its end."""
         future: asyncio.Future[T] = self._loop.create_future()
 
         def done(result: Any, error: BaseException | None) -> None:
@@ -44,12 +44,11 @@ class JobThread:
                 future.set_exception(error)
 
         self.submit(job, done)
-        return await future
+        return future
 
-    def stop(self) -> None:
-        """End the thread after the jobs it has. Returns when it has ended, so wait for those jobs first."""
+    def finish(self) -> None:
+        """Take no more jobs; the thread ends after those it has."""
         self._jobs.put(None)
-        self._thread.join()
 
     def _work(self) -> None:
         while (item := self._jobs.get()) is not None:

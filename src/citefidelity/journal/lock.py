@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from citefidelity.clock import iso
-from citefidelity.errors import JournalError, StoreHeld
+from citefidelity.errors import StoreHeld
+from citefidelity.journal.filesystem import unwritable
 from citefidelity.ports import Holder
 
 _LONGEST_NOTE = 64 * 1024
@@ -49,7 +50,7 @@ def take_lock(journal: Path, holder: Holder) -> JournalLock:
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as err:
-        raise _no_lock(journal, err) from err
+        raise unwritable(journal, err) from err
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(file, 0)
@@ -60,11 +61,11 @@ def take_lock(journal: Path, holder: Holder) -> JournalLock:
         raise _held(journal, owner) from None
     except OSError as err:
         os.close(file)
-        raise _no_lock(journal, err) from err
+        raise unwritable(journal, err) from err
     return JournalLock(file)
 
 
-def holder_of(journal: Path) -> Holder | None:
+def current_holder(journal: Path) -> Holder | None:
     """Who holds the journal, for a message; None where nobody seems to.
 
     Looks without touching the lock, as even a glimpse of it could turn away a run that starts just then. So it can
@@ -109,12 +110,4 @@ def _held(journal: Path, owner: Holder | None) -> StoreHeld:
         f"The journal {journal} is in use by process {owner.pid} on {owner.host} ({owner.command}, since "
         f"{iso(owner.at)}). Nothing was asked, as one context must not be asked by two runs.",
         f"Wait until process {owner.pid} ends, or stop it. Reading commands (status, show, export) work meanwhile.",
-    )
-
-
-def _no_lock(journal: Path, err: OSError) -> JournalError:
-    return JournalError(
-        f"The journal {journal} cannot be locked ({err.strerror}). Nothing was asked.",
-        "Check the rights on its directory and that the directory exists, or name another place with --journal.",
-        kind="journal_unwritable",
     )

@@ -9,13 +9,16 @@ run writes lies together and an index over a million citations is appended to, n
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import apsw
 import msgspec
 
 from citefidelity.errors import JournalError
+from citefidelity.journal.filesystem import flush_directory
 
 VERSION = 1
 """Of the tables below; kept in the file as ``user_version``."""
@@ -153,19 +156,29 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
-def is_blank(connection: apsw.Connection) -> bool:
-    """Whether nothing has ever been written here: a file just made, or one whose making was cut short."""
-    return not connection.pragma("application_id") and connection.execute("SELECT count(*) FROM sqlite_schema").get == 0
+def make(path: Path, header: Header) -> None:
+    """Make a new journal that only its owner can read. The file appears whole, or not at all.
 
-
-def create(connection: apsw.Connection, header: Header) -> None:
-    """Make all tables and the header, in one transaction: a file has all of it or nothing."""
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(TABLES)
-    connection.execute("INSERT INTO journal VALUES (?, ?, ?)", (header.journal_id, header.store_id, header.created_at))
-    connection.pragma("application_id", APPLICATION_ID)
-    connection.pragma("user_version", header.version)
-    connection.execute("COMMIT")
+    Raises:
+        apsw.Error: it cannot be written.
+        OSError: it cannot be made there.
+    """
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    # Not left to SQLite, which would let others read it. Its log and shared memory take their mode from the file.
+    os.close(os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    with closing(apsw.Connection(str(unfinished), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        connection.pragma("synchronous", "full")
+        connection.pragma("fullfsync", 1)  # macOS: a plain fsync stops in the drive's cache
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(TABLES)
+        values = (header.journal_id, header.store_id, header.created_at)
+        connection.execute("INSERT INTO journal VALUES (?, ?, ?)", values)
+        connection.pragma("application_id", APPLICATION_ID)
+        connection.pragma("user_version", header.version)
+        connection.execute("COMMIT")
+    unfinished.replace(path)
+    flush_directory(path.parent)
 
 
 def check_identity(connection: apsw.Connection, path: Path, *, oldest: int = VERSION) -> int:
@@ -222,10 +235,9 @@ def check_tables(connection: apsw.Connection, path: Path) -> None:
     Raises:
         JournalError: it does not.
     """
-    with apsw.Connection(":memory:") as blank:
+    with closing(apsw.Connection(":memory:")) as blank:
         blank.execute(TABLES)
         expected = _objects(blank)
-        blank.close()
     if _objects(connection) != expected:
         raise JournalError(
             f"The journal {path} does not hold the tables it should: somebody has changed it. It was not touched.",
