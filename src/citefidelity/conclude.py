@@ -17,8 +17,7 @@ from citefidelity.facts import Asked, Ended, Settled
 from citefidelity.faults import Fault, classify
 from citefidelity.kinds import PERMANENT, FailureKind, ProviderFault
 from citefidelity.opening import Job
-from citefidelity.ports import CallFault, Question, RawReply
-from citefidelity.pricing import Price
+from citefidelity.ports import CallFault, Price, Question, RawReply
 from citefidelity.prompt import NoEvidence, Prompter, Rendered
 from citefidelity.records import Answer, CitationKey, Failure, Outcome, Usage, Verdict
 from citefidelity.reply import UnreadableReply, read_reply

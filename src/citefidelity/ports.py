@@ -24,6 +24,7 @@ from citefidelity.records import (
     Record,
     StoredCitation,
     Unusable,
+    Usage,
 )
 
 Found = Citation | Unusable
@@ -131,6 +132,13 @@ class Model(Protocol):
 
         Has no deadline of its own for the reply: the engine cancels the call when its time is over.
         """
+
+
+class Price(Protocol):
+    """What a provider charges."""
+
+    def cost(self, usage: Usage, at: float) -> float | None:
+        """US dollars for one answer given at wall time ``at``; None where it cannot be told. Never raises."""
 
 
 class ScreeningRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,285 @@
+"""The composition root: the one place that chooses adapters, and what the command line and Python call.
+
+Every function here may be awaited inside a running event loop, a notebook's included.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from random import Random
+from urllib.parse import urlsplit
+
+from citefidelity.addresses import (
+    EmbeddedAddress,
+    StoreAddress,
+    is_this_machine,
+    journal_beside,
+    journal_in_state,
+)
+from citefidelity.base_url import LOOPBACK
+from citefidelity.clock import SystemClock
+from citefidelity.errors import UsageError
+from citefidelity.interrupts import Interrupts, interrupts_handled
+from citefidelity.journal import JournalReader, SqliteJournal, open_journal
+from citefidelity.models.chat import ChatModel
+from citefidelity.models.presets import preset_for
+from citefidelity.models.route import Network
+from citefidelity.observing import StatusFile
+from citefidelity.ports import Clock, Holder, Model, Store
+from citefidelity.report import RunReport, Started
+from citefidelity.screening import Asking, Observer, Screening, agree_on_spec, check_journal
+from citefidelity.settings import Settings
+from citefidelity.spec import Spec, load_spec
+from citefidelity.spec_toml import SpecPart
+
+FILES_BESIDE_CALLS = 128
+"""Open files beside one connection a call: the store, the journal, the standard streams, libraries."""
+
+
+def program() -> str:
+    """This program and its version, as noted with every answer."""
+    return f"citefidelity {version('citefidelity')}"
+
+
+async def open_store(address: StoreAddress, *, create: bool = False) -> Store:
+    """The store at this address.
+
+    Raises:
+        StoreMissing: there is none, and ``create`` is false.
+        StoreError: it cannot be used.
+    """
+    if isinstance(address, EmbeddedAddress):
+        from citefidelity.stores.sqlite import open_sqlite  # noqa: PLC0415 - each store is loaded when it is used
+
+        return await open_sqlite(address.path, create=create, clock=SystemClock())
+    raise UsageError(f"No adapter for {address}.", "Use --store sqlite:///FILE.", kind="unknown_store")
+
+
+async def journal_path(settings: Settings, store: Store) -> Path:
+    """Where the journal of this store and part lies."""
+    if settings.journal is not None:
+        return settings.journal
+    if isinstance(settings.store, EmbeddedAddress):
+        return journal_beside(settings.store, settings.partition)
+    return journal_in_state(await store.store_id(), settings.partition)
+
+
+async def run(
+    settings: Settings,
+    *,
+    on_start: Callable[[Started], None] = lambda _: None,
+    observers: list[Observer] | None = None,
+    handle_signals: bool = False,
+    clock: Clock | None = None,
+) -> RunReport:
+    """Ask, journal, deliver; safe to repeat.
+
+    Args:
+        settings: what to do, and where.
+        on_start: told what was found, before the first call.
+        observers: views of the run.
+        handle_signals: whether SIGINT and SIGTERM stop the run gently.
+        clock: time; the real one unless told.
+
+    Raises:
+        UsageError: a setting or the spec is wrong. Nothing was asked.
+        StoreError: the store or the journal cannot be used. Nothing was asked.
+    """
+    clock = clock or SystemClock()
+    make_room_for_connections(settings.concurrency)
+    async with AsyncExitStack() as stack:
+        interrupts = await stack.enter_async_context(interrupts_handled(wanted=handle_signals))
+        store = await open_store(settings.store)
+        stack.push_async_callback(store.close)
+        path = await journal_path(settings, store)
+        spec, is_new = await settled_spec(settings, store, path)
+        holder = Holder(
+            host=platform.node(), pid=os.getpid(), command="citefidelity run", run=run_id(clock), at=clock.wall()
+        )
+        journal = await stack.enter_async_context(
+            await open_journal(path, store_id=await store.store_id(), holder=holder, clock=clock)
+        )
+        claim = await store.claim(settings.screening, settings.partition, holder)
+        stack.push_async_callback(claim.release)
+        model, asking = await stack.enter_async_context(model_for(settings, spec))
+        screening = Screening(
+            name=settings.screening,
+            spec=spec,
+            store=store,
+            journal=journal,
+            path=journal.path,
+            model=model,
+            claim=claim,
+            clock=clock,
+            random=Random(),  # noqa: S311 - spreads waits, guards nothing
+            holder=holder,
+            program=program(),
+            asking=asking,
+        )
+        await screening.begin()
+        return await _work(
+            screening,
+            settings,
+            store,
+            journal,
+            is_new=is_new,
+            interrupts=interrupts,
+            on_start=on_start,
+            observers=observers or [],
+        )
+
+
+async def _work(  # noqa: PLR0913 - the rest of one function, split for its length
+    screening: Screening,
+    settings: Settings,
+    store: Store,
+    journal: SqliteJournal,
+    *,
+    is_new: bool,
+    interrupts: Interrupts,
+    on_start: Callable[[Started], None],
+    observers: list[Observer],
+) -> RunReport:
+    spec, name = screening.spec, settings.screening
+    counts = await store.counts(settings.screening, settings.partition)
+    before, waiting = await journal.look(lambda view: (view.totals(name), view.undelivered(name)))
+    started = Started(
+        run_id=screening.run_id,
+        screening=settings.screening,
+        new_screening=is_new,
+        store=str(settings.store),
+        journal=str(journal.path),
+        provider=spec.provider,
+        model=spec.model,
+        to_do=counts.to_do,
+        done_elsewhere=counts.done_elsewhere,
+        maybe_paid=before.maybe_paid,
+        waiting=waiting,
+        concurrency=settings.concurrency,
+    )
+    on_start(started)
+    interrupts.first = lambda: screening.engine.stop("interrupted")
+    if interrupts.count:
+        screening.engine.stop("interrupted")
+    numbers = await screening.work(started, [StatusFile(journal.path, SystemClock()), *observers])
+    after, undelivered = await journal.look(lambda view: (view.totals(name), view.undelivered(name)))
+    await screening.end(undelivered=undelivered)
+    return await screening.report(numbers, after.maybe_paid, after.cost_usd)
+
+
+async def settled_spec(settings: Settings, store: Store, journal: Path) -> tuple[Spec, bool]:
+    """The spec of this run and whether it begins the screening; refuses a journal that is not the right one.
+
+    A store restored from a backup may have forgotten a screening that its journal still knows: then the journal's
+    spec stands.
+
+    Raises:
+        UsageError: the flags differ from the screening's spec, or no model is named.
+        StoreError: another journal of this screening is not finished.
+    """
+    rows = {row.name: row.spec for row in await store.screenings()}
+    journal_id = None
+    if journal.exists():  # noqa: ASYNC240 - one look, before anything runs
+        with JournalReader(journal) as reader:
+            journal_id = reader.header.journal_id
+            rows = {row.name: row.spec for row in reader.screenings()} | rows
+    standing = rows.get(settings.screening)
+    flags = SpecPart(provider=settings.provider, base_url=_named_base_url(settings, standing), model=settings.model)
+    file = load_spec(settings.spec) if settings.spec else None
+    spec = agree_on_spec(settings.screening, Spec.from_json(standing) if standing else None, file, flags)
+    known = await store.journals(settings.screening)
+    check_journal(list(known), journal_id, settings.partition, new_journal=settings.new_journal)
+    return spec, standing is None
+
+
+def _named_base_url(settings: Settings, standing: str | None) -> str | None:
+    provider = settings.provider or (Spec.from_json(standing).provider if standing else "openai")
+    return settings.base_url_for(provider)
+
+
+@asynccontextmanager
+async def model_for(settings: Settings, spec: Spec) -> AsyncIterator[tuple[Model, Asking]]:
+    """The model of this spec, ready to be asked, and how to ask it.
+
+    Raises:
+        UsageError: it is not said where the model is, or its key is not set.
+    """
+    preset = preset_for(spec.provider, settings.base_url_for(spec.provider) or _kept_base_url(spec), spec.model)
+    async with AsyncExitStack() as stack:
+        base_url = preset.base_url
+        if spec.provider == "local":
+            from citefidelity.models.local import local_server  # noqa: PLC0415 - an extra
+
+            base_url = await stack.enter_async_context(local_server())
+        if base_url is None or (spec.base_url == LOOPBACK) != is_this_machine(urlsplit(base_url).hostname or ""):
+            raise UsageError(
+                f"Screening '{settings.screening}' asks a server on this machine, and it is not said where.",
+                "Name it with --base-url, such as http://localhost:8000/v1.",
+                kind="no_base_url",
+            )
+        model = await stack.enter_async_context(
+            ChatModel(
+                base_url,
+                spec.model,
+                api_key=settings.require_api_key(spec.provider, urlsplit(base_url).hostname or ""),
+                temperature=spec.temperature if preset.takes_temperature else None,
+                extra_body=preset.extra_body,
+                limit_parameter=preset.limit_parameter,
+                connections=settings.concurrency,
+                network=Network.from_environment(os.environ),
+            )
+        )
+        yield (
+            model,
+            Asking(
+                concurrency=settings.concurrency,
+                citation_workers=settings.citation_workers,
+                limit=settings.limit,
+                max_time=settings.max_time,
+                max_attempts=settings.max_attempts,
+                timeout=settings.timeout or preset.timeout,
+                grace=settings.grace,
+                rpm=settings.rpm,
+                tpm=settings.tpm,
+                style=preset.style,
+                include_classified=settings.include_classified,
+                partition=settings.partition,
+            ),
+        )
+
+
+def _kept_base_url(spec: Spec) -> str | None:
+    """The base URL that the screening keeps; a loopback address is not kept, as its port changes."""
+    return None if spec.base_url == LOOPBACK else spec.base_url
+
+
+def make_room_for_connections(concurrency: int) -> None:
+    """Raise the limit on open files as far as this many calls in flight need.
+
+    Raises:
+        UsageError: the system does not allow so many.
+    """
+    needed = concurrency + FILES_BESIDE_CALLS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise UsageError(
+            f"{concurrency} calls in flight need {needed} open files; this system allows {hard}. Nothing was asked.",
+            f"Use --concurrency {max(1, hard - FILES_BESIDE_CALLS)}, or raise the limit: ulimit -Hn {needed}.",
+            kind="open_files",
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def run_id(clock: Clock) -> str:
+    """A name for a run that sorts by time and that no other run has."""
+    return f"{datetime.fromtimestamp(clock.wall(), UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,74 @@
+"""What a run says at its beginning and at its end. The names are those of ``run --json``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from citefidelity.engine import Why
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run found before it asked anything.
+
+    ``maybe_paid``: attempts of earlier runs whose end is unknown. ``waiting``: whether answers of earlier runs wait in
+    the journal to be delivered. ``repeated``: usable outcomes that will be asked again; it is always 0, and said so
+    that it can be seen.
+    """
+
+    run_id: str
+    screening: str
+    new_screening: bool
+    store: str
+    journal: str
+    provider: str
+    model: str
+    to_do: int
+    done_elsewhere: int
+    maybe_paid: int
+    waiting: bool
+    repeated: int = 0
+    concurrency: int
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run did, and where the screening stands after it."""
+
+    citations: int
+    contexts: int
+    answered: int
+    unassessable: int
+    failed: int
+    delivered: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cost_usd: float | None
+    elapsed_s: float
+    stopped: Why
+    run_id: str
+    screening: str
+    remaining: int | None
+    """Citations to do; None where the store could not be asked."""
+    undeliverable: int
+    maybe_paid: int
+    total_cost_usd: float | None
+    done_elsewhere: int | None
+    left: int
+    """Contexts of citations taken up that this run could not settle."""
+    categories: dict[str, int]
+    failures_by_kind: dict[str, int]
+    reason: str | None
+    """Why the run stopped before its end, for people."""
+    hint: str | None
+
+    @property
+    def exit_code(self) -> int:
+        """As the command line documents: 130, then 5, 4, 3, 0."""
+        if self.stopped == "interrupted":
+            return 130
+        if self.stopped == "store":
+            return 5
+        if self.left or (self.remaining and self.stopped != "limit"):
+            return 4
+        return 3 if self.failed or self.undeliverable else 0
