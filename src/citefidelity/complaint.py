@@ -76,6 +76,9 @@ def presentable(value: object) -> str:
         value = f"{value:.12g}"
     if not isinstance(value, str):
         return ""
+    if len(value) <= LONGEST and value.isprintable() and " " not in value:
+        # One word, as most codes and names are: it can hold no echo of a prompt.
+        return value
     line = ECHO.sub("", " ".join(value[: 10 * LONGEST].split())).rstrip(" ,([{")
     line = "".join(character if character.isprintable() else "?" for character in line)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

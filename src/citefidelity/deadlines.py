@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import takewhile
+from typing import Any
 
 from citefidelity.kinds import FailureKind
 from citefidelity.ports import Clock
@@ -24,7 +25,7 @@ class Call:
 
     __slots__ = ("began", "cut", "due", "task")
 
-    def __init__(self, task: asyncio.Task[object], began: float, timeout: float) -> None:
+    def __init__(self, task: asyncio.Task[Any], began: float, timeout: float) -> None:
         self.task = task
         self.began = began
         self.due = began + timeout
@@ -42,10 +43,8 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._closing = False
 
-    def enter(self) -> Call:
-        """Put the current task under a deadline from now on."""
-        task = asyncio.current_task()
-        assert task is not None, "a deadline needs a task"  # noqa: S101 - a programming error, not an input
+    def enter(self, task: asyncio.Task[Any]) -> Call:
+        """Put a task, the one that calls this, under a deadline from now on."""
         call = Call(task, self._clock.monotonic(), self._timeout)
         self._calls[call] = None
         if self._timer is None:

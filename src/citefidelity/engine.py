@@ -8,7 +8,7 @@ puts its *asked* into the same append, so that a call costs one commit, shared w
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -192,6 +192,8 @@ class Engine:
     # Asking: one worker, one call at a time.
 
     async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "a worker is a task"  # noqa: S101 - narrows the type
         done: tuple[Job, Ruling] | None = None
         try:
             while True:
@@ -210,16 +212,16 @@ class Engine:
                 await self._parts.journal.append([*self._facts(done), asked])
                 if done is not None:
                     self._land(*done)
-                done = job, await self._ask(job, question, asked)
+                done = job, await self._ask(task, job, question, asked)
         except StoreError as error:
             self._store_lost(error)
 
-    async def _ask(self, job: Job, question: Question, asked: Asked) -> Ruling:
+    async def _ask(self, task: asyncio.Task[Any], job: Job, question: Question, asked: Asked) -> Ruling:
         parts = self._parts
         if job.successes_before is None:
             job.successes_before = self._successes
         began = parts.clock.monotonic()
-        answer = await self._answer(question)
+        answer = await self._answer(task, question)
         ruling = parts.concluder.conclude(
             job,
             question,
@@ -236,11 +238,11 @@ class Engine:
             self._halted(ruling.next)
         return ruling
 
-    async def _answer(self, question: Question) -> RawReply | CallFault:
+    async def _answer(self, task: asyncio.Task[Any], question: Question) -> RawReply | CallFault:
         """The reply, or why there is none. A reply that is there is kept, whoever wants to cut the call off."""
         if not self._line.claim_holds():
             return CallFault(FailureKind.ABANDONED, "the claim on the store was not surely held", sent=False)
-        call = self._parts.deadlines.enter()
+        call = self._parts.deadlines.enter(task)
         try:
             return await self._parts.model.ask(question)
         except CallFault as fault:
@@ -248,7 +250,7 @@ class Engine:
         except asyncio.CancelledError:
             if call.cut is None:
                 raise
-            call.task.uncancel()
+            task.uncancel()
             waited = self._parts.clock.monotonic() - call.began
             return CallFault(call.cut, f"no complete reply after {waited:.0f} s", sent=True)
         finally:

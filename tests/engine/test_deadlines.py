@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,15 @@ from citefidelity.kinds import FailureKind
 from support.virtual_time import VirtualClock, run_virtual
 
 
+def this_task() -> asyncio.Task[Any]:
+    """The task that asks."""
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
 async def _guarded(deadlines: Deadlines, waiting: asyncio.Future[str]) -> tuple[str | None, FailureKind | None]:
-    call = deadlines.enter()
+    call = deadlines.enter(this_task())
     try:
         return await waiting, call.cut
     except asyncio.CancelledError:
@@ -93,7 +101,7 @@ async def test_a_reply_in_the_socket_beats_a_deadline_that_passed_while_the_proc
 
     async def ask(mine: socket.socket) -> int | FailureKind:
         reader, writer = await asyncio.open_connection(sock=mine, limit=16_384)
-        call = deadlines.enter()
+        call = deadlines.enter(this_task())
         try:
             return len(await reader.readexactly(len(reply)))
         except asyncio.CancelledError:
