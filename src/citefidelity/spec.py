@@ -33,7 +33,7 @@ DEFAULT_BASE_URLS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Where a provider is when no base URL is given."""
 
-LOCAL_MODEL = "SmolLM2-135M-Instruct"
+LOCAL_MODEL = "smollm2-135m-instruct-q4_1"
 """The one model that the provider ``local`` has."""
 
 

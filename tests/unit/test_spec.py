@@ -8,8 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from citefidelity import settings, spec_checks
+from citefidelity.base_url import LOOPBACK, normalise_base_url
 from citefidelity.errors import UsageError
-from citefidelity.spec import LOCAL_MODEL, Spec, builtin_spec, differences, load_spec, resolve
+from citefidelity.models import local
+from citefidelity.models.presets import PRESETS
+from citefidelity.spec import DEFAULT_BASE_URLS, LOCAL_MODEL, Spec, builtin_spec, differences, load_spec, resolve
 from citefidelity.spec_toml import SpecPart
 
 
@@ -181,6 +185,14 @@ def test_the_local_provider_brings_its_one_model() -> None:
     """The local server has one model, so naming it would be a ceremony."""
     spec = resolve(builtin_spec(), flags=SpecPart(provider="local"))
     assert (spec.model, spec.base_url) == (LOCAL_MODEL, "loopback")
+
+
+def test_what_is_said_of_providers_elsewhere_agrees() -> None:
+    """The presets, the settings and the spec know the same providers at the same places, and the same local model."""
+    places = {preset.name: normalise_base_url(preset.base_url or LOOPBACK) for preset in PRESETS}
+    assert places == dict(DEFAULT_BASE_URLS)
+    assert set(places) == set(spec_checks.PROVIDERS) == set(settings.PROVIDERS)
+    assert LOCAL_MODEL == local.LOCAL_MODEL
 
 
 def test_a_provider_brings_its_base_url_unless_flags_name_one(spec: Spec) -> None:
