@@ -1,0 +1,205 @@
+"""CSV and Parquet in: rows become citations."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from citefidelity.imports import import_files
+from citefidelity.intake import Inputs
+from citefidelity.testing.store import MemoryStore
+from support.stores import all_stored
+from support.tables import BASE, as_csv, as_parquet, import_bytes, imported
+
+EVIDENCE = [{"text": 'A, "quoted"\nline', "similarity_score": 0.5}]
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """An empty store."""
+    return MemoryStore()
+
+
+@pytest.mark.parametrize(("write", "name"), [(as_csv, "a.csv"), (as_parquet, "a.parquet")], ids=["csv", "parquet"])
+async def test_rows_in_any_order_become_citations(store: MemoryStore, tmp_path: Path, write: Any, name: str) -> None:
+    """The rows of a citation stand anywhere; citations come by their first row, contexts by theirs."""
+    rows = [
+        {"source_id": f"s{number % 3}", "target_id": "t", "instance_id": str(number), "context_text": f"text {number}"}
+        for number in range(3000)
+    ]
+    report = await import_bytes(store, write(*rows), tmp_path / name)
+    assert (report.new, report.rejected) == (3, 0)
+    for place, record in enumerate(await imported(store)):
+        assert record["source_id"] == f"s{place}"
+        assert [context["instance_id"] for context in record["contexts"]] == list(range(place, 3000, 3))
+
+
+async def test_columns_find_their_fields(store: MemoryStore, tmp_path: Path) -> None:
+    """Known columns are read for what they are, unknown ones are fields of the context, empty cells are absent."""
+    row = BASE | {
+        "reference_id": "",
+        "source_title": "1984",
+        "source_year": "1949",
+        "target_year": "in press",
+        "source_authors": '["A", "B"]',
+        "target_authors": "[a bracket",
+        "target_ids": '{"pmid": 007}',
+        "source_ids": '{"pmid": 7.0}',
+        "qualified": "TRUE",
+        "section": "",
+        "evidence_segments": json.dumps(EVIDENCE),
+        "note": "0012",
+        "citation.batch": "7",
+        "context.source_title": "of the context",
+    }
+    assert (await import_bytes(store, as_csv(row), tmp_path / "a.csv")).rejected == 0
+    assert await imported(store) == [
+        {
+            "source_id": "a",
+            "target_id": "b",
+            "source_title": "1984",
+            "source_year": 1949,
+            "target_year": "in press",
+            "source_authors": ["A", "B"],
+            "target_authors": "[a bracket",
+            "target_ids": '{"pmid": 007}',
+            "source_ids": {"pmid": 7.0},
+            "qualified": True,
+            "batch": "7",
+            "contexts": [
+                {
+                    "instance_id": 1,
+                    "context_text": "x",
+                    "evidence_segments": EVIDENCE,
+                    "note": "0012",
+                    "source_title": "of the context",
+                }
+            ],
+        }
+    ]
+
+
+async def test_parquet_keeps_types(store: MemoryStore, tmp_path: Path) -> None:
+    """Integers, lists and structs of Parquet come in as they are; NaN and null are absent, dates are text."""
+    row = BASE | {
+        "instance_id": 7,
+        "target_id": 12,
+        "evidence_segments": EVIDENCE,
+        "source_year": float("nan"),
+        "note": None,
+        "score": 0.25,
+        "seen": dt.date(2026, 1, 2),
+    }
+    assert (await import_bytes(store, as_parquet(row), tmp_path / "a.parquet")).rejected == 0
+    ((stored),) = await all_stored(store)
+    assert stored.record.key == ("a", "12", "")
+    assert await imported(store) == [
+        {
+            "source_id": "a",
+            "target_id": 12,
+            "contexts": [
+                {
+                    "instance_id": 7,
+                    "context_text": "x",
+                    "evidence_segments": EVIDENCE,
+                    "score": 0.25,
+                    "seen": "2026-01-02",
+                }
+            ],
+        }
+    ]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+async def test_parquet_comes_through_a_pipe(store: MemoryStore, pack: Any) -> None:
+    """What cannot be read from its end goes to disk first."""
+    stdin: Any = io.BufferedReader(io.BytesIO(pack(as_parquet(BASE))))
+    report = await import_files(store, Inputs(names=["-"], stdin=stdin, format="parquet"))
+    assert (report.new, report.rejected) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "content", [b"PAR1", b"no parquet at all", as_parquet(BASE)[:-30]], ids=["head", "text", "cut"]
+)
+async def test_what_is_no_parquet_is_refused(store: MemoryStore, tmp_path: Path, content: bytes) -> None:
+    """A broken file is named, without a stack trace."""
+    report = await import_bytes(store, content, tmp_path / "a.parquet")
+    assert (report.new, report.rejected) == (0, 1)
+    assert "no Parquet file, or is damaged" in report.rejections[0].message
+
+
+WRONG_ROWS = [
+    (BASE | {"instance_id": "2", "evidence_segments": "not json"}, "evidence_segments", 3),
+    (BASE | {"instance_id": "2", "source_title": "Another"}, "source_title", 3),
+    (BASE | {"instance_id": "2", "context_text": ""}, "contexts[1].context_text", 3),
+    (BASE | {"instance_id": "1"}, "contexts[1].instance_id", 3),
+    (BASE | {"instance_id": "2", "qualified": "perhaps"}, "qualified", 2),
+]
+
+
+@pytest.mark.parametrize(("row", "field", "line"), WRONG_ROWS, ids=[field for _, field, _ in WRONG_ROWS])
+async def test_a_wrong_row_keeps_its_whole_citation_out(
+    store: MemoryStore, tmp_path: Path, row: dict[str, str], field: str, line: int
+) -> None:
+    """No citation comes in with a part of its contexts: the wrong row is named, the other citations are in."""
+    first = BASE | {"source_title": "Title"}
+    report = await import_bytes(store, as_csv(first, row, BASE | {"source_id": "c"}), tmp_path / "a.csv")
+    assert [(one.line, one.field) for one in report.rejections] == [(line, field)]
+    assert [record["source_id"] for record in await imported(store)] == ["c"]
+
+
+async def test_an_empty_cell_contradicts_nothing(store: MemoryStore, tmp_path: Path) -> None:
+    """The title may stand in any one row of a citation."""
+    rows = [BASE, BASE | {"instance_id": "2", "source_title": "Title"}, BASE | {"instance_id": "3"}]
+    assert (await import_bytes(store, as_csv(*rows), tmp_path / "a.csv")).rejected == 0
+    (record,) = await imported(store)
+    assert (record["source_title"], len(record["contexts"])) == ("Title", 3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message", "line"),
+    [
+        (b"a,b,1\n", "has 3 cells, the header has 4", 2),
+        (b"a,b,1,x,y\n", "has 5 cells, the header has 4", 2),
+        (b"\n,b,1,x\n", "source_id: is missing", 3),
+        (b"a,,1,x\n", "target_id: is missing", 2),
+        (b'a,b,1,"x\ny"z\n', "no CSV", 2),
+        (b"a,b,1,\xff\n", "not UTF-8", 2),
+        (b'a,b,1,"never closed\n', "no CSV", 2),
+    ],
+)
+async def test_a_broken_row_is_named(store: MemoryStore, tmp_path: Path, lines: bytes, message: str, line: int) -> None:
+    """A row that cannot be a context is told with its line and the reason."""
+    content = b"source_id,target_id,instance_id,context_text\n" + lines
+    report = await import_bytes(store, content, tmp_path / "a.csv")
+    assert [one.line for one in report.rejections] == [line]
+    assert message in report.rejections[0].message
+    assert await imported(store) == []
+
+
+async def test_rows_after_a_broken_one_are_read(store: MemoryStore, tmp_path: Path) -> None:
+    """One bad row costs only itself."""
+    content = as_csv(BASE) + b"c,b,1\r\n" + b'd,b,1,"x"y\r\n' + b"e,b,1,x\r\n"
+    report = await import_bytes(store, content, tmp_path / "a.csv")
+    assert [one.line for one in report.rejections] == [3, 4]
+    assert [record["source_id"] for record in await imported(store)] == ["a", "e"]
+
+
+async def test_a_citation_without_contexts_has_a_row(store: MemoryStore, tmp_path: Path) -> None:
+    """A row that names no context is a citation with none."""
+    row = BASE | {"instance_id": "", "context_text": "", "source_title": "Title"}
+    assert (await import_bytes(store, as_csv(row), tmp_path / "a.csv")).rejected == 0
+    assert (await imported(store))[0]["contexts"] == []
+
+
+async def test_long_cells_and_marks_of_byte_order_are_read(store: MemoryStore, tmp_path: Path) -> None:
+    """Evidence beyond the csv module's usual limit is no mistake, nor is what spreadsheets put at the beginning."""
+    row = BASE | {"context_text": "x" * 200_000}
+    report = await import_bytes(store, b"\xef\xbb\xbf" + as_csv(row), tmp_path / "a.csv")
+    assert (report.new, report.rejected) == (1, 0)
