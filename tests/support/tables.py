@@ -48,3 +48,8 @@ async def imported(store: MemoryStore) -> list[dict[str, Any]]:
     return [
         json.loads(one.record.fields) | {"contexts": json.loads(one.record.contexts)} for one in await all_stored(store)
     ]
+
+
+def names_in(directory: Path) -> list[str]:
+    """What lies in a directory."""
+    return [path.name for path in directory.iterdir()]

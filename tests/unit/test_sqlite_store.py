@@ -22,6 +22,7 @@ from citefidelity.stores import sqlite_reading, sqlite_schema
 from citefidelity.stores.sqlite import SqliteStore, open_sqlite
 from support.makers import AT, make_delivery, make_holder, make_key, make_outcome, make_record, make_screening_row
 from support.stores import all_stored, deliver, to_do
+from support.tables import names_in
 
 
 async def make_store(path: Path, records: int = 0) -> SqliteStore:
@@ -40,11 +41,6 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-def files_in(directory: Path) -> list[str]:
-    """The names in a directory."""
-    return [path.name for path in directory.iterdir()]
-
-
 async def on_writer(store: SqliteStore, sql: str) -> list[Any]:
     """What a statement gives on the connection that writes."""
     return await store._writer.run(lambda connection: connection.execute(sql).fetchall())  # noqa: SLF001 - its settings are what is tested
@@ -56,7 +52,7 @@ async def test_a_store_that_is_not_there_is_not_made_by_reading(tmp_path: Path) 
         await open_sqlite(tmp_path / "none.db", create=False, clock=SystemClock())
     assert "citefidelity import" in caught.value.hint
     assert caught.value.exit_code == 5
-    assert files_in(tmp_path) == []
+    assert names_in(tmp_path) == []
 
 
 async def test_an_empty_file_is_no_store_yet(tmp_path: Path) -> None:
@@ -112,7 +108,7 @@ async def test_after_closing_one_file_holds_everything(tmp_path: Path) -> None:
     """Whoever copies the one file copies the store: no log stays beside it."""
     path = tmp_path / "store.db"
     await (await make_store(path, records=3)).close()
-    assert files_in(tmp_path) == ["store.db"]
+    assert names_in(tmp_path) == ["store.db"]
 
 
 async def test_a_delivery_too_large_harms_no_neighbour(store: SqliteStore) -> None:
