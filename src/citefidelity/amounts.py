@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
+MOMENT, MINUTE, HOUR, DAY = 9.95, 60, 3_600, 86_400
 
 
 def cost(usd: float | None) -> str:
     """An amount of money for people; None is a price that nobody knows."""
     if usd is None:
-        return "cost unknown"
+        return "unknown"
     return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"
 
 
@@ -16,6 +16,8 @@ def duration(seconds: float | None) -> str:
     """A length of time for people, in at most two units."""
     if seconds is None:
         return "?"
+    if seconds < MOMENT:
+        return f"{seconds:.1f} s"
     whole = int(seconds + 0.5)
     if whole < MINUTE:
         return f"{whole} s"

@@ -120,7 +120,7 @@ class Board:
 
 
 HOW_TO_STOP = "Ctrl-C stops asking and keeps what is in flight; the same command goes on later."
-STOPPING = "Stopping: calls in flight are kept. Ctrl-C again leaves at once, and loses nothing but those calls."
+STOPPING = "Stopping: what is in flight is kept. Ctrl-C again leaves at once, as safe as kill -9."
 
 
 def greeting(started: Started) -> list[str]:
@@ -197,5 +197,5 @@ def tokens_of(snapshot: Snapshot) -> str:
     cached = f" ({snapshot.cached_tokens / snapshot.input_tokens:.0%} cached)" if snapshot.cached_tokens else ""
     return (
         f"{short(snapshot.input_tokens)} tokens in{cached}, {short(snapshot.output_tokens)} out, "
-        f"{cost(snapshot.cost_usd)}"
+        f"cost {cost(snapshot.cost_usd)}"
     )

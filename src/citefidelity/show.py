@@ -10,9 +10,9 @@ from typing import Protocol
 import msgspec
 
 from citefidelity.clock import iso
-from citefidelity.errors import JournalError, UsageError
+from citefidelity.errors import StoreError, UsageError
+from citefidelity.facts import Asked, Ended
 from citefidelity.journal import JournalReader
-from citefidelity.journal.reader import Attempt
 from citefidelity.ports import ScreeningRow
 from citefidelity.prompt import Prompter
 from citefidelity.record_format import context_state, exported, found
@@ -103,7 +103,7 @@ def _read_pasts(
         with JournalReader(journal) as reader:
             programs = {run.began.run: run.began.program for run in reader.runs(screening)}
             return {key: _past(reader, screening, key, programs) for key in keys}, []
-    except JournalError as err:
+    except StoreError as err:
         return {}, [f"{err.message} Prompts, replies and attempts are in the journal only, and are not shown."]
 
 
@@ -119,21 +119,19 @@ def _past(reader: JournalReader, screening: str, key: CitationKey, programs: dic
         prompts={},
     )
     for attempt in reader.attempts(screening, key):
-        past.attempts.setdefault(attempt.asked.instance_id, []).append(_attempt(attempt, programs))
-        digest = attempt.asked.input_hash
-        if digest.hex() not in past.prompts:
-            prompt = reader.prompt(digest)
-            if prompt is not None:
-                past.prompts[digest.hex()] = prompt
+        asked = attempt.asked
+        past.attempts.setdefault(asked.instance_id, []).append(_attempt(asked, attempt.ended, programs.get(asked.run)))
+        digest = asked.input_hash.hex()
+        if digest not in past.prompts and (prompt := reader.prompt(asked.input_hash)) is not None:
+            past.prompts[digest] = prompt
     return past
 
 
-def _attempt(attempt: Attempt, programs: dict[str, str]) -> ShownAttempt:
-    asked, ended = attempt.asked, attempt.ended
+def _attempt(asked: Asked, ended: Ended | None, program: str | None) -> ShownAttempt:
     shown = ShownAttempt(
         attempt=asked.attempt,
         run=asked.run,
-        program=programs.get(asked.run),
+        program=program,
         asked_at=iso(asked.at),
         input_hash=asked.input_hash.hex(),
         manner=asked.manner,

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from citefidelity.errors import JournalError
+from citefidelity.errors import StoreError
 from citefidelity.journal import JournalReader, current_holder
 from citefidelity.observing import LiveStatus, status_path
 from citefidelity.ports import Holder, JournalRow, ScreeningRow, StoreCounts
@@ -41,16 +41,17 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
 class JournalStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One screening in the journal, over all its runs. Counts are of this journal only.
 
-    ``waiting``: outcomes that count are not delivered yet. ``answered``, ``unassessable`` and ``failed`` are contexts
-    whose outcome counts, delivered or not.
+    ``undelivered``: there are outcomes that count and are not delivered yet. ``answered``, ``unassessable`` and
+    ``failed`` are contexts whose outcome counts, delivered or not; ``left`` those that only failed for the moment.
     """
 
     journal_id: str
     runs: int
-    waiting: bool
+    undelivered: bool
     answered: int
     unassessable: int
     failed: int
+    left: int
     calls: int
     maybe_paid: int
     input_tokens: int
@@ -158,7 +159,7 @@ def read_journal(path: Path, screening: str, store_id: str) -> tuple[JournalStat
         with JournalReader(path) as reader:
             notes = [] if reader.header.store_id == store_id else [f"The journal {path} belongs to another store."]
             return _journal_status(reader, screening), notes
-    except JournalError as err:
+    except StoreError as err:
         return None, [err.message]
 
 
@@ -174,10 +175,11 @@ def _journal_status(reader: JournalReader, screening: str) -> JournalStatus:
     return JournalStatus(
         journal_id=reader.header.journal_id,
         runs=len(reader.runs(screening)),
-        waiting=reader.undelivered(screening),
+        undelivered=reader.undelivered(screening),
         answered=totals.states.get("verdict", 0),
         unassessable=totals.states.get("unassessable", 0),
         failed=totals.states.get("failed", 0),
+        left=totals.waiting,
         calls=totals.calls,
         maybe_paid=totals.maybe_paid,
         input_tokens=totals.input_tokens,

@@ -9,7 +9,7 @@ from citefidelity.amounts import cost, duration, short
 
 @pytest.mark.parametrize(
     ("usd", "text"),
-    [(None, "cost unknown"), (0.0, "$0.00"), (0.00123, "$0.0012"), (0.5, "$0.5000"), (1234.567, "$1,234.57")],
+    [(None, "unknown"), (0.0, "$0.00"), (0.00123, "$0.0012"), (0.5, "$0.5000"), (1234.567, "$1,234.57")],
 )
 def test_cost(usd: float | None, text: str) -> None:
     """Small amounts show their cents' parts, large ones do not, and an unknown price is never zero."""
@@ -20,7 +20,9 @@ def test_cost(usd: float | None, text: str) -> None:
     ("seconds", "text"),
     [
         (None, "?"),
-        (0, "0 s"),
+        (0, "0.0 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
         (59.4, "59 s"),
         (59.6, "1 min 00 s"),
         (3_725, "1 h 02 min"),

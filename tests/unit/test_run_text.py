@@ -77,7 +77,7 @@ def test_the_summary_says_what_was_done() -> None:
         "SUPPORT 39, CONTRADICT 1",
         "too_long 1",
         "40k in (30k cached), 4k out",
-        "cost unknown",
+        "unknown",
         "12 s",
         "why",
     ):

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from citefidelity.cli import catalogue
 from citefidelity.cli.helping import command_help, program_help
-from citefidelity.cli.output import Output, discard_stdout
+from citefidelity.cli.output import Output, discard_stdout, whole
 from citefidelity.cli.parsing import parse
 from citefidelity.cli.words import Call
 from citefidelity.errors import CitefidelityError, UsageError
@@ -24,7 +24,7 @@ LONGEST_SURPRISE = 300
 
 def main() -> int:
     """Run the command that the process was started with; its exit code."""
-    return run_command(sys.argv[1:], os.environ, Path(), sys.stdout, sys.stderr, start_logs=_log_to)
+    return run_command(sys.argv[1:], os.environ, Path(), whole(sys.stdout), sys.stderr, start_logs=_log_to)
 
 
 def run_command(  # noqa: PLR0913 - the world of a process, given so that tests can give another
@@ -60,8 +60,6 @@ def _dispatch(
     if first == "--version":
         return _version(out)
     if not first:
-        if out.json:
-            raise UsageError("No command is given.", "citefidelity --help")
         out.stderr.write(_front_page(out))
         return UsageError.exit_code
     command = catalogue.find(first)

@@ -5,6 +5,7 @@ Foreign text (papers, replies) may hold sequences that steer a terminal; here th
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -138,6 +139,19 @@ class Output:
 
     def _red(self, text: str) -> str:
         return f"\x1b[31m{text}\x1b[0m" if self.colour_on_stderr else text
+
+
+def whole(stream: TextIO) -> TextIO:
+    """``stream``, or one to the same place that writes all it is given.
+
+    With PYTHONUNBUFFERED Python's own writes straight to the system, and takes no notice where only a part was taken:
+    on a disk that is full the rest would be lost without a word.
+    """
+    raw = getattr(stream, "buffer", None)
+    if not isinstance(raw, io.FileIO):
+        return stream
+    buffered = io.BufferedWriter(io.FileIO(raw.fileno(), "wb", closefd=False))
+    return io.TextIOWrapper(buffered, encoding=stream.encoding, errors=stream.errors)
 
 
 def visible(text: str) -> str:

@@ -92,7 +92,7 @@ COMMON = ("store", "journal", "screening")
 PRESENTATION = (
     Option("json", ("--json",), "one JSON object on stdout, for programs; errors too"),
     Option("verbose", ("-v", "--verbose"), "say more on stderr; twice for all of it"),
-    Option("quiet", ("-q", "--quiet"), "say nothing but errors"),
+    Option("quiet", ("-q", "--quiet"), "no notes and no progress: results and errors only"),
     Option("help", ("-h", "--help"), "this text"),
     Option("version", ("--version",), "the version of this program"),
 )

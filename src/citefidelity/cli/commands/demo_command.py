@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 from citefidelity.cli.words import Call, Command, Example, Option
 
 
 def handle(call: Call) -> int:
     """Import, run, be killed, go on, verify, and show the table."""
-    raise NotImplementedError
+    from citefidelity.clock import SystemClock  # noqa: PLC0415 - loaded when the command runs
+    from citefidelity.demo import Demo, demo_text  # noqa: PLC0415 - as above
+    from citefidelity.models.local import find_weights  # noqa: PLC0415 - as above
+
+    find_weights()
+    directory = Path(call.given["directory"] or "citefidelity-demo")
+    report = asyncio.run(Demo(directory, SystemClock(), call.out.say).show())
+    call.out.result(report, demo_text(report, call.out.bold, call.out.width))
+    return 6 if report.violations or report.asked_again_needlessly else 0
 
 
 COMMAND = Command(
@@ -21,6 +32,6 @@ COMMAND = Command(
     The model is tiny, so its verdicts are worthless as science. What you see is the way of the data.
     """,
     handle=handle,
-    options=(Option("directory", ("--directory",), "where its files go; by default a new temporary one", "DIR"),),
+    options=(Option("directory", ("--directory",), "where its files go; by default ./citefidelity-demo", "DIR"),),
     examples=(Example("citefidelity demo", "see all of it"),),
 )

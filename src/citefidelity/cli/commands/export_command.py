@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from citefidelity.cli.settings_rows import WHERE
 from citefidelity.cli.words import Call, Command, Example, Option
+from citefidelity.errors import CitefidelityError, UsageError
 
 
 def handle(call: Call) -> int:
     """Write all citations of the store, with the outcomes of one screening."""
-    raise NotImplementedError
+    from citefidelity.exports import Output  # noqa: PLC0415 - loaded when the command runs
+    from citefidelity.moving import export_from  # noqa: PLC0415 - as above
+
+    name = call.given["output"]
+    if name is None and call.out.json:
+        raise UsageError("With --json stdout holds the report, so the citations need a file.", "Add -o FILE.")
+    settings = call.settings()
+    output = Output(
+        path=None if name is None else call.directory / name,
+        format=call.given["format"],
+        raw=call.given["raw"],
+        stdout=call.out.stdout.buffer,
+    )
+    try:
+        report = asyncio.run(export_from(settings, output))
+    except BrokenPipeError:
+        raise
+    except OSError as err:
+        raise CitefidelityError(
+            f"The export could not be written to stdout: {err.strerror}. It is not whole.",
+            "Make room, or write to a file with -o, which appears whole or not at all.",
+            kind="output",
+        ) from err
+    said = f"{report.citations:,} citations with {report.contexts:,} contexts, {report.delivered:,} of them judged"
+    if name is None:
+        call.out.say(said)
+    else:
+        call.out.result(report, f"{said}, in {name}")
+    return 0
 
 
 COMMAND = Command(
