@@ -11,10 +11,10 @@ from citefidelity.ports import Store
 from support.makers import (
     make_screening_row,
 )
-from support.stores import KINDS, StoreKind
+from support.stores import KINDS, PARAMS, StoreKind
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=PARAMS)
 def store_kind(request: pytest.FixtureRequest, tmp_path: Path) -> StoreKind:
     """Each kind of store in turn."""
     return KINDS[str(request.param)](tmp_path)

@@ -77,12 +77,12 @@ async def test_claims_keep_out_whom_they_must(
     try:
         if excluded:
             with pytest.raises(StoreHeld, match=r"somewhere \(pid 4711\)"):
-                await other.claim(*second, make_holder())
+                await other.claim(*second, make_holder(journal_id="j2"))
         else:
-            await (await other.claim(*second, make_holder())).release()
+            await (await other.claim(*second, make_holder(journal_id="j2"))).release()
         await claim.release()
         await claim.release()
-        await (await other.claim(*second, make_holder())).release()
+        await (await other.claim(*second, make_holder(journal_id="j2"))).release()
     finally:
         await other.close()
 

@@ -145,6 +145,6 @@ def make_screening_row(name: str = "main") -> ScreeningRow:
     return ScreeningRow(name=name, spec='{"model": "model-1"}', fingerprint="0123abcd", created_at=AT)
 
 
-def make_holder(run: str = "run-1", pid: int = 4711, at: float = 0.0) -> Holder:
+def make_holder(run: str = "run-1", pid: int = 4711, at: float = 0.0, journal_id: str = "j1") -> Holder:
     """Somebody who asks for a claim."""
-    return Holder(host="somewhere", pid=pid, command="citefidelity run", run=run, journal_id="j1", at=at)
+    return Holder(host="somewhere", pid=pid, command="citefidelity run", run=run, journal_id=journal_id, at=at)

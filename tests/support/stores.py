@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import apsw
+import pytest
 
 from citefidelity.clock import SystemClock
 from citefidelity.ports import Store, ToDo
@@ -16,6 +17,7 @@ from citefidelity.records import CitationKey, Delivery, StoredCitation
 from citefidelity.stores.sqlite import open_sqlite
 from citefidelity.testing.store import MemoryStore
 from support.makers import AT
+from support.neo4j_place import neo4j_mark, neo4j_place
 
 
 class StoreKind(Protocol):
@@ -29,6 +31,9 @@ class StoreKind(Protocol):
 
     async def lose(self, key: CitationKey) -> None:
         """Somebody else deletes this citation behind the back of the store that is open."""
+
+    def in_order(self, keys: list[CitationKey]) -> list[CitationKey]:
+        """These keys, given in the order of import, in the order in which pages hold them."""
 
 
 class InMemory:
@@ -45,6 +50,10 @@ class InMemory:
     async def lose(self, key: CitationKey) -> None:
         """Take it out of the store's own book."""
         self._store.remove(key)
+
+    def in_order(self, keys: list[CitationKey]) -> list[CitationKey]:
+        """The order of import."""
+        return keys
 
 
 class InSqlite:
@@ -64,8 +73,44 @@ class InSqlite:
         connection.execute("DELETE FROM citation WHERE source_id = ? AND target_id = ? AND reference_id = ?", key)
         connection.close()
 
+    def in_order(self, keys: list[CitationKey]) -> list[CitationKey]:
+        """The order of import."""
+        return keys
 
-KINDS: dict[str, type[StoreKind]] = {"memory": InMemory, "sqlite": InSqlite}
+
+class InNeo4j:
+    """The one database of a server, emptied when first opened."""
+
+    def __init__(self, directory: Path) -> None:
+        del directory
+        self._place = neo4j_place()
+        self._is_empty = False
+
+    async def open(self) -> Store:
+        """The store in that database."""
+        if not self._is_empty:
+            await self._place.wipe()
+            self._is_empty = True
+        return await self._place.open()
+
+    async def lose(self, key: CitationKey) -> None:
+        """Delete the edge over a connection of one's own."""
+        deleted = await self._place.query(
+            "MATCH (:Article {article_id: $source_id})-[c:CITES {reference_id: $reference_id}]->"
+            "(:Article {article_id: $target_id}) DELETE c RETURN 1",
+            **key._asdict(),
+        )
+        assert len(deleted) == 1
+
+    def in_order(self, keys: list[CitationKey]) -> list[CitationKey]:
+        """The order of the index on the citing articles."""
+        return sorted(keys)
+
+
+KINDS: dict[str, type[StoreKind]] = {"memory": InMemory, "sqlite": InSqlite, "neo4j": InNeo4j}
+
+PARAMS = [pytest.param(name, marks=neo4j_mark if name == "neo4j" else ()) for name in KINDS]
+"""The kinds, to parametrise a fixture with."""
 
 TO_DO = ToDo(screening="main")
 

@@ -1,0 +1,229 @@
+"""All queries on a graph's own articles and citations, with its own names in them.
+
+Every MATCH begins at the start article, by its index: the hint keeps the planner from anything else on a graph whose
+statistics are still those of an empty one.
+
+Ids are compared as strings, but looked up as what they may be in the graph: ``row.sources`` and ``row.targets`` hold
+the string and, where it is a decimal number, the integer.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from citefidelity.stores.neo4j_names import GraphNames
+
+VERDICT_KEY = ("screening", "source_id", "target_id", "reference_id", "instance_id")
+
+OUTCOME_PROPERTIES = (
+    "instance_id",
+    "position",
+    "state",
+    "category",
+    "citation_type",
+    "confidence",
+    "justification",
+    "failure_kind",
+    "failure_message",
+    "failure_retryable",
+    "input_hash",
+    "model",
+    "answered_at",
+    "cost_usd",
+    "answer_json",
+)
+"""Properties of a verdict node that differ from context to context."""
+
+Which = Literal["to_do", "delivered", "all"]
+Span = Literal["strings", "numbers", "odd"]
+
+SPAN_START: dict[Span, object] = {"strings": "", "numbers": -(2**63), "odd": None}
+"""Where each span of the index begins; a comparison reaches values of one type only."""
+
+VERDICT_INDEX = f"USING INDEX v:FidelityVerdict({', '.join(VERDICT_KEY)})"
+
+DELETE_VERDICTS = f"""
+UNWIND $rows AS row
+MATCH (v:FidelityVerdict) {VERDICT_INDEX}
+WHERE v.screening = $screening AND v.source_id = row.source AND v.target_id = row.target
+  AND v.reference_id = row.reference AND v.instance_id IS NOT NULL
+DETACH DELETE v
+"""
+
+COUNT_STATES = f"""
+MATCH (v:FidelityVerdict) {VERDICT_INDEX}
+WHERE v.screening = $screening AND v.source_id IS NOT NULL AND v.target_id IS NOT NULL
+  AND v.reference_id IS NOT NULL AND v.instance_id IS NOT NULL
+RETURN v.state AS state, count(*) AS number
+"""
+
+
+class Cypher:
+    """The queries, for one graph's names."""
+
+    def __init__(self, names: GraphNames) -> None:
+        self.names = names
+        self._article_index = f"USING INDEX a:{names.article}({names.article_id})"
+        self._reference = f"coalesce(toStringOrNull(c.{names.reference_id}), '')"
+        self._citation = f"""
+MATCH (a:{names.article}) {self._article_index} WHERE a.{names.article_id} IN row.sources
+MATCH (a)-[c:{names.cites}]->(b:{names.article})
+WHERE b.{names.article_id} IN row.targets AND (row.reference IS NULL OR {self._reference} = row.reference)
+"""
+        self._verdicts = f"""
+MATCH (v:FidelityVerdict) {VERDICT_INDEX}
+WHERE v.screening = $screening AND v.source_id = row.source AND v.target_id = row.target
+  AND v.reference_id = {self._reference} AND v.instance_id IS NOT NULL
+"""
+        count = (
+            f"coalesce(c.{names.context_count}, "
+            f"CASE WHEN trim(toStringOrNull(c.{names.contexts})) IN ['', '[]', 'null'] THEN 0 ELSE 1 END)"
+        )
+        self._elsewhere = (
+            f"(c.{names.classified} IS NOT NULL AND c.{names.classified} <> false AND c.fidelity_screenings IS NULL)"
+        )
+        self._delivered = "$screening IN coalesce(c.fidelity_screenings, [])"
+        self._candidate = f"c.{names.qualified} = true AND c.{names.contexts} IS NOT NULL AND {count} <> 0"
+        self._to_do = f"{self._candidate} AND NOT {self._delivered} AND ($include OR NOT {self._elsewhere})"
+
+    def bound(self) -> str:
+        """The article id that is ``$span`` places after ``$after``, or no row where there are fewer."""
+        article_id = f"a.{self.names.article_id}"
+        return (
+            f"MATCH (a:{self.names.article}) {self._article_index} WHERE {article_id} > $after "
+            f"WITH {article_id} AS bound ORDER BY bound SKIP $span LIMIT 1 RETURN bound"
+        )
+
+    def keys(self, which: Which, span: Span, *, last: bool) -> str:
+        """Keys of citations whose start article lies in a stretch of the index, at most ``$limit``, in their order.
+
+        ``weight`` says roughly how many contexts each has. ``last``: the stretch has no upper end.
+        """
+        names = self.names
+        wanted = {"to_do": self._to_do, "delivered": self._delivered, "all": "true"}[which]
+        return f"""
+{self._articles(span, last=last)}
+MATCH (a)-[c:{names.cites}]->(b:{names.article}) WHERE {wanted}
+RETURN a.{names.article_id} AS source, b.{names.article_id} AS target, c.{names.reference_id} AS reference,
+       coalesce(toIntegerOrNull(c.{names.context_count}), 1) AS weight
+ORDER BY source, target, reference LIMIT $limit
+"""
+
+    def counts(self, span: Span, *, last: bool) -> str:
+        """What :class:`~citefidelity.ports.StoreCounts` tells of a stretch of the index."""
+        names = self.names
+        qualified = f"c.{names.qualified} = true"
+        return f"""
+{self._articles(span, last=last)}
+MATCH (a)-[c:{names.cites}]->(:{names.article})
+RETURN count(c) AS citations, count(CASE WHEN {qualified} THEN 1 END) AS qualified,
+       sum(CASE WHEN {qualified} THEN coalesce(toIntegerOrNull(c.{names.context_count}), 0) ELSE 0 END) AS contexts,
+       count(CASE WHEN {self._delivered} THEN 1 END) AS delivered, count(CASE WHEN {self._to_do} THEN 1 END) AS to_do,
+       count(CASE WHEN {self._candidate} AND {self._elsewhere} THEN 1 END) AS elsewhere
+"""
+
+    def fetch(self, *, outcomes: bool) -> str:
+        """Whole citations by key; several rows for a key that stands more than once, or that names no reference."""
+        names = self.names
+        verdicts = f"COLLECT {{ {self._verdicts} RETURN properties(v) ORDER BY v.position }}"
+        return f"""
+UNWIND $rows AS row {self._citation}
+RETURN row.i AS i, a.{names.article_id} AS source, b.{names.article_id} AS target, c.{names.reference_id} AS reference,
+       a.{names.title} AS source_title, a.{names.authors} AS source_authors, a.{names.year} AS source_year,
+       b.{names.title} AS target_title, b.{names.authors} AS target_authors, b.{names.year} AS target_year,
+       c.{names.qualified} AS qualified, c.{names.contexts} AS contexts, c.{names.context_count} AS context_count,
+       c.fidelity_fields_json AS fields_json, c.fidelity_screenings AS screenings, {self._elsewhere} AS elsewhere,
+       {verdicts if outcomes else "[]"} AS outcomes
+ORDER BY i
+"""
+
+    def lock(self) -> str:
+        """Lock the citations of these rows, in their order, and only then look what has been delivered to them.
+
+        Setting a property takes the lock; taking it off again in the same transaction leaves nothing behind.
+        """
+        return f"""
+UNWIND $rows AS row {self._citation}
+SET c.fidelity_lock = true REMOVE c.fidelity_lock
+RETURN row.i AS i, coalesce(c.fidelity_screenings, []) AS screenings,
+       EXISTS {{ {self._verdicts} }} AS has_verdicts
+"""
+
+    def write(self) -> str:
+        """Mark locked citations as delivered and make a node of each outcome."""
+        names = self.names
+        copied = ", ".join(f"{name}: outcome.{name}" for name in OUTCOME_PROPERTIES)
+        return f"""
+UNWIND $rows AS row {self._citation}
+SET c.{names.classified} = true, c.{names.classified_at} = $at,
+    c.fidelity_screenings = coalesce(c.fidelity_screenings, []) + $screening
+FOREACH (outcome IN row.outcomes |
+  CREATE (a)-[:JUDGED_IN]->(:FidelityVerdict {{
+    screening: $screening, run: $run, classified_at: $at,
+    source_id: row.source, target_id: row.target, reference_id: row.reference, {copied}
+  }})-[:JUDGES]->(b))
+RETURN count(c) AS edges
+"""
+
+    def unmark(self) -> str:
+        """Take a screening off locked citations; the mark ``classified`` goes with the last one."""
+        names = self.names
+        return f"""
+UNWIND $rows AS row {self._citation}
+WITH c, [name IN c.fidelity_screenings WHERE name <> $screening] AS left
+SET c.fidelity_screenings = left
+WITH c WHERE size(c.fidelity_screenings) = 0
+REMOVE c.{names.classified}, c.{names.classified_at}
+"""
+
+    def missing_articles(self) -> str:
+        """Which of these articles the graph does not have."""
+        names = self.names
+        return f"""
+UNWIND $rows AS row
+OPTIONAL MATCH (a:{names.article}) {self._article_index} WHERE a.{names.article_id} IN row.ids
+WITH row, count(a) AS found WHERE found = 0
+RETURN row.i AS i
+"""
+
+    def make_articles(self) -> str:
+        """Make articles with their properties."""
+        return f"UNWIND $rows AS row CREATE (a:{self.names.article}) SET a = row"
+
+    def article_properties(self) -> str:
+        """What the graph knows of these articles; the first where several have one id."""
+        names = self.names
+        return f"""
+UNWIND $rows AS row
+MATCH (a:{names.article}) {self._article_index} WHERE a.{names.article_id} IN row.ids
+RETURN row.i AS i, a.{names.article_id} AS id, a.{names.title} AS title, a.{names.authors} AS authors,
+       a.{names.year} AS year
+"""
+
+    def make_citations(self) -> str:
+        """Make citations between articles that are there; of several with one id, between the first ones."""
+        names = self.names
+        return f"""
+UNWIND $rows AS row
+CALL (row) {{
+  MATCH (a:{names.article}) {self._article_index} WHERE a.{names.article_id} IN row.sources RETURN a LIMIT 1
+}}
+CALL (row) {{
+  MATCH (b:{names.article}) USING INDEX b:{names.article}({names.article_id})
+  WHERE b.{names.article_id} IN row.targets RETURN b LIMIT 1
+}}
+CREATE (a)-[c:{names.cites}]->(b) SET c = row.properties
+"""
+
+    def change_citations(self) -> str:
+        """Replace what an import brings; what has been delivered stays."""
+        return f"UNWIND $rows AS row {self._citation} SET c += row.properties"
+
+    def _articles(self, span: Span, *, last: bool) -> str:
+        article_id = f"a.{self.names.article_id}"
+        if span == "odd":
+            usable = f"({article_id} IS :: STRING NOT NULL AND {article_id} <> '')"
+            number = f"{article_id} IS :: INTEGER NOT NULL OR {article_id} IS :: FLOAT NOT NULL"
+            return f"MATCH (a:{self.names.article}) WHERE NOT ({usable} OR {number})"
+        upto = "" if last else f" AND {article_id} <= $upto"
+        return f"MATCH (a:{self.names.article}) {self._article_index} WHERE {article_id} > $after{upto}"

@@ -1,0 +1,174 @@
+"""What a Neo4j server or its driver says, in our words: what happened, what it means for the data, what to do.
+
+Everything the driver raises is translated here and nowhere else; a test holds its list of errors against this one.
+"""
+
+from __future__ import annotations
+
+from neo4j.exceptions import (
+    AuthError,
+    ClientError,
+    ConfigurationError,
+    ConnectionPoolError,
+    DriverError,
+    Forbidden,
+    ForbiddenOnReadOnlyDatabase,
+    IncompleteCommit,
+    Neo4jError,
+    ServiceUnavailable,
+    SessionExpired,
+    TransientError,
+    UnsupportedServerProduct,
+)
+
+from citefidelity.errors import StoreError, StoreMissing, StoreUnavailable
+
+TOO_LARGE_CODES = frozenset(
+    {
+        "Neo.ClientError.General.TransactionOutOfMemoryError",
+        "Neo.TransientError.General.MemoryPoolOutOfMemoryError",
+        "Neo.TransientError.General.OutOfMemoryError",
+    }
+)
+"""Some of them are called transient, but the same transaction would meet them again."""
+
+NOT_NOW_CODES = frozenset(
+    {
+        "Neo.ClientError.Transaction.LockClientStopped",
+        "Neo.ClientError.Transaction.TransactionMarkedAsFailed",
+        "Neo.ClientError.Transaction.TransactionNotFound",
+        "Neo.ClientError.Transaction.TransactionTerminated",
+        "Neo.ClientError.Transaction.TransactionTimedOut",
+        "Neo.ClientError.Transaction.TransactionTimedOutClientConfiguration",
+    }
+)
+"""Errors of the client by name only: the server ended the transaction, and another try may go through."""
+
+NO_DATABASE = "Neo.ClientError.Database.DatabaseNotFound"
+READ_ONLY_CODES = frozenset(
+    {
+        "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase",
+        "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase",
+        "Neo.ClientError.Database.WriteOnReadOnlyAccessDatabase",
+    }
+)
+NO_INDEX = "Neo.ClientError.Schema.IndexNotFound"
+
+_AGAIN = "Run the same command again: what was written stands, the rest is still to do."
+_UNKNOWN = "Whether the last write took effect is not known; looking before the next write settles it."
+
+
+class TooMuchAtOnce(StoreError):
+    """One transaction was larger than the server allows; a smaller one may go through."""
+
+    default_kind = "too_large"
+
+
+class Refused(StoreError):
+    """The server refuses a query for what it holds, or for itself; ``about_data`` where a value is to blame."""
+
+    default_kind = "neo4j_refused"
+    about_data = False
+
+
+class ValueRefused(Refused):
+    """A value cannot be kept by the server, such as a key too long for an index."""
+
+    about_data = True
+
+
+def is_passing(err: Neo4jError | DriverError) -> bool:
+    """Whether the server refused only for now, so that the same transaction is worth another try at once."""
+    return (
+        isinstance(err, TransientError)
+        and not isinstance(err, ForbiddenOnReadOnlyDatabase)
+        and err.code not in TOO_LARGE_CODES
+    )
+
+
+def is_lost(err: Neo4jError | DriverError) -> bool:
+    """Whether the connection broke or none could be had: reading again is right, writing again needs a look first."""
+    return isinstance(err, (ServiceUnavailable, SessionExpired, ConnectionPoolError))
+
+
+def in_our_words(err: Neo4jError | DriverError, address: str) -> StoreError:
+    """The error to raise ``from`` this one."""
+    if isinstance(err, Neo4jError):
+        return _from_server(err, address)
+    return _from_driver(err, address)
+
+
+def no_answer(address: str, seconds: float) -> StoreUnavailable:
+    """The server has had its time."""
+    return StoreUnavailable(
+        f"The Neo4j server {address} did not answer within {seconds:g} s. {_UNKNOWN}",
+        f"Look whether it is up, busy, or keeps a lock for another client. {_AGAIN}",
+    )
+
+
+def _from_server(err: Neo4jError, address: str) -> StoreError:  # noqa: PLR0911 - one line for each kind of refusal
+    code = err.code or ""
+    said = f"({code}: {err.message})"
+    if code in TOO_LARGE_CODES:
+        return TooMuchAtOnce(
+            f"One transaction is larger than the memory that the Neo4j server {address} allows {said}.",
+            "Raise db.memory.transaction.max or dbms.memory.transaction.total.max in neo4j.conf.",
+        )
+    if code in READ_ONLY_CODES or isinstance(err, ForbiddenOnReadOnlyDatabase):
+        return StoreError(
+            f"The database at {address} is read-only, so nothing was written {said}.",
+            "Make it writable (server.databases.read_only), or give another database. In a cluster, use neo4j://.",
+            kind="neo4j_read_only",
+        )
+    if code == NO_DATABASE:
+        return StoreMissing(
+            f"There is no such database at {address} {said}.",
+            "Name another: neo4j://HOST:PORT/DATABASE, or NEO4J_DATABASE.",
+        )
+    if code == NO_INDEX:
+        return StoreError(
+            f"An index that is needed has been dropped at {address} {said}.",
+            f"It is made anew when the store is opened. {_AGAIN}",
+            kind="neo4j_schema",
+        )
+    if isinstance(err, Forbidden):
+        return StoreError(
+            f"This user may not do what is needed at {address} {said}.",
+            "docs/neo4j.md lists the permissions; ask the administrator for them.",
+            kind="neo4j_forbidden",
+        )
+    if isinstance(err, AuthError) or code.startswith("Neo.ClientError.Security."):
+        return StoreError(
+            f"The Neo4j server {address} refuses this user and password {said}.",
+            "Check NEO4J_USERNAME, and NEO4J_PASSWORD or NEO4J_PASSWORD_FILE.",
+            kind="neo4j_auth",
+        )
+    if isinstance(err, TransientError) or code in NOT_NOW_CODES:
+        return StoreUnavailable(f"The Neo4j server {address} cannot do it now {said}. Nothing was written.", _AGAIN)
+    kind = ValueRefused if "too large to index" in (err.message or "") else Refused
+    blame = "refuses a query" if isinstance(err, ClientError) else "has failed"
+    return kind(
+        f"The Neo4j server {address} {blame} {said}. Nothing was written.",
+        "Look into the server's log; if the query is at fault, please report it.",
+    )
+
+
+def _from_driver(err: DriverError, address: str) -> StoreError:
+    if isinstance(err, IncompleteCommit):
+        return StoreUnavailable(f"The connection to {address} broke during a commit ({err}). {_UNKNOWN}", _AGAIN)
+    if is_lost(err):
+        return StoreUnavailable(
+            f"The Neo4j server {address} cannot be reached, or the connection to it broke ({err}). {_UNKNOWN}",
+            f"Look whether it is up and NEO4J_URI is right. {_AGAIN}",
+        )
+    if isinstance(err, UnsupportedServerProduct):
+        return StoreError(f"{address} is no Neo4j server ({err}).", "Give another --store.", kind="neo4j_other")
+    if isinstance(err, ConfigurationError):
+        return StoreError(
+            f"The driver cannot connect to {address} as it is told to ({err}).",
+            "Check the scheme of the URL: +s is for a server with a certificate, +ssc for one signed by itself.",
+            kind="neo4j_configuration",
+        )
+    return StoreError(
+        f"The Neo4j driver failed at {address} ({type(err).__name__}: {err}). {_UNKNOWN}", _AGAIN, kind="neo4j_driver"
+    )
