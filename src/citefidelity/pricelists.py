@@ -19,6 +19,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
+from platformdirs import user_config_path
 
 from citefidelity.base_url import LOOPBACK
 from citefidelity.errors import UsageError
@@ -93,6 +94,11 @@ def read_price_list(path: Path) -> PriceList:
             kind="bad_price_list",
         ) from err
     return entries
+
+
+def user_price_list() -> Path:
+    """Where the user's own price list is looked for, unless it is named: ``prices.toml`` with their other settings."""
+    return user_config_path("citefidelity") / "prices.toml"
 
 
 def listed_price(entries: PriceList, provider: str, model: str, source: str) -> Price | None:

@@ -1,0 +1,71 @@
+"""The estimate, put together: settings in, numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from citefidelity.app import journal_path, settled_spec
+from citefidelity.clock import SystemClock
+from citefidelity.estimate import Estimate, Recall, estimate
+from citefidelity.facts import ContextPast
+from citefidelity.journal import JournalReader
+from citefidelity.one_thread import OneThread
+from citefidelity.ports import ToDo
+from citefidelity.pricelists import price_of, user_price_list
+from citefidelity.pricing import Price
+from citefidelity.prompt import Prompter
+from citefidelity.reading import opened
+from citefidelity.records import CitationKey
+from citefidelity.settings import Settings
+
+
+async def estimate_of(settings: Settings, given: Price | None = None) -> Estimate:
+    """What a run with these settings would take. Asks nothing, and changes nothing.
+
+    Args:
+        settings: those of the run.
+        given: the price, where it was given on the command line.
+
+    Raises:
+        UsageError: a run with these settings would be refused.
+        StoreError: the store or the journal cannot be used.
+    """
+    async with opened(settings) as store:
+        path = await journal_path(settings, store)
+        spec, _ = await settled_spec(settings, store, path)
+        async with _past(path) as recall:
+            return await estimate(
+                store,
+                recall,
+                ToDo(
+                    screening=settings.screening,
+                    partition=settings.partition,
+                    include_classified=settings.include_classified,
+                ),
+                prompter=Prompter(spec),
+                max_output_tokens=spec.max_output_tokens,
+                price=given or await price_of(spec.provider, spec.model, spec.base_url, user_price_list()),
+                at=SystemClock().wall(),
+                limit=settings.limit,
+            )
+
+
+@asynccontextmanager
+async def _past(path: Path) -> AsyncIterator[Recall | None]:
+    """What the journal knows, read beside the loop; None where there is no journal."""
+    thread = OneThread("estimate-journal")
+    try:
+        if not await thread.run(path.exists):
+            yield None
+            return
+        reader = await thread.run(JournalReader, path)
+
+        async def recall(screening: str, keys: Sequence[CitationKey]) -> dict[CitationKey, ContextPast]:
+            return await thread.run(reader.recall, screening, keys)
+
+        async with thread.entered(reader):
+            yield recall
+    finally:
+        thread.stop()
