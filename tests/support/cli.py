@@ -6,7 +6,8 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,3 +82,17 @@ def call_cli(args: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str] | 
 def as_is(text: str) -> str:
     """A cleaner that changes nothing."""
     return text
+
+
+@contextmanager
+def provider(*arguments: str) -> Iterator[str]:
+    """The shipped scripted provider in a process of its own; its base URL. It ends with the block."""
+    command = [sys.executable, "-m", "citefidelity.testing.provider", "--with-parent", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            url: str = msgspec.json.decode(process.stdout.readline())["base_url"]
+            yield url
+        finally:
+            process.stdin.close()
