@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+CENTS_MATTER = 0.1
 MOMENT, MINUTE, HOUR, DAY = 9.95, 60, 3_600, 86_400
 
 
@@ -9,7 +10,7 @@ def cost(usd: float | None) -> str:
     """An amount of money for people; None is a price that nobody knows."""
     if usd is None:
         return "unknown"
-    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"
+    return f"${usd:,.2f}" if usd >= CENTS_MATTER or usd == 0 else f"${usd:.4f}"
 
 
 def duration(seconds: float | None) -> str:

@@ -184,6 +184,39 @@ def test_on_a_terminal(place: Path) -> None:
     assert b"Traceback" not in shown
 
 
+def test_a_person_is_asked_before_anything_leaves_the_machine(place: Path) -> None:
+    """On a terminal, with a host elsewhere, the estimate is shown first; anything but yes asks nothing."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(place)
+        environ = clean_environ(place, {"TERM": "xterm", "OPENAI_API_KEY": "canary-key"})
+        os.execve(PROGRAM[0], [*PROGRAM, "run", "--model", "m"], environ)  # noqa: S606 - a fork's child
+    shown = read_until(terminal, b"[y/N]")
+    os.write(terminal, b"\n")
+    shown += read_until(terminal, None)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    os.close(terminal)
+    assert b"api.openai.com" in shown
+    assert b"3, if each is answered at once" in shown
+    assert b"Nothing was asked." in shown
+    assert b"canary" not in shown
+    assert not (place / "citefidelity.db.journal").exists()
+
+
+def test_an_estimate_is_what_the_run_does(place: Path, server: str) -> None:
+    """The number of calls that was estimated is the number that leave, and the prompt shown is the one that is sent."""
+    flags = ["--base-url", server, "--model", "m", "--json"]
+    estimated = run_cli(["estimate", *flags], cwd=place).json()
+    assert (estimated["host"], estimated["model"]) == (None, "m")
+    assert run_cli(["run", *flags], cwd=place).json()["calls"] == estimated["estimate"]["calls"] == 3
+    sample = estimated["estimate"]["sample"]
+    shown = run_cli(["show", *sample["key"], sample["instance_id"], "--json"], cwd=place).json()
+    assert shown["fixed_prompt"] == sample["fixed"]
+    assert shown["citations"][0]["contexts"][0]["prompt"] == sample["variable"]
+    after = run_cli(["estimate", *flags], cwd=place).json()
+    assert after["estimate"]["calls"] == 0
+
+
 def read_until(terminal: int, wanted: bytes | None) -> bytes:
     """What a terminal shows until ``wanted`` was seen, or to its end."""
     seen = b""

@@ -9,7 +9,7 @@ from citefidelity.amounts import cost, duration, short
 
 @pytest.mark.parametrize(
     ("usd", "text"),
-    [(None, "unknown"), (0.0, "$0.00"), (0.00123, "$0.0012"), (0.5, "$0.5000"), (1234.567, "$1,234.57")],
+    [(None, "unknown"), (0.0, "$0.00"), (0.00123, "$0.0012"), (0.5, "$0.50"), (1234.567, "$1,234.57")],
 )
 def test_cost(usd: float | None, text: str) -> None:
     """Small amounts show their cents' parts, large ones do not, and an unknown price is never zero."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from citefidelity.cli.settings_rows import RUNNING
 from citefidelity.cli.words import Call, Command, Example
 
 
 def handle(call: Call) -> int:
     """Count what is to do, and show one prompt."""
-    raise NotImplementedError
+    from citefidelity.cli.estimate_text import estimate_text  # noqa: PLC0415 - loaded when the command runs
+    from citefidelity.reading import estimate_of  # noqa: PLC0415 - as above
+
+    estimated = asyncio.run(estimate_of(call.settings()))
+    call.out.result(estimated, "\n".join(estimate_text(estimated, call.out.bold)))
+    return 0
 
 
 COMMAND = Command(
@@ -21,7 +28,7 @@ COMMAND = Command(
     handle=handle,
     settings=RUNNING,
     examples=(
-        Example("citefidelity estimate --provider deepseek --model deepseek-chat", "before the first run"),
+        Example("citefidelity estimate --provider deepseek --model deepseek-flash", "before the first run"),
         Example("citefidelity estimate --limit 20", "of twenty citations"),
     ),
 )

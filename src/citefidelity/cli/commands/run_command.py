@@ -69,7 +69,7 @@ COMMAND = Command(
     handle=handle,
     settings=RUNNING,
     examples=(
-        Example("citefidelity run --provider deepseek --model deepseek-chat --limit 20", "20 citations to begin with"),
+        Example("citefidelity run --provider deepseek --model deepseek-flash --limit 20", "20 citations to begin with"),
         Example("citefidelity run", "go on; a screening keeps the model and prompt it began with"),
         Example("citefidelity run --base-url http://localhost:8000/v1 --model qwen3", "a server of your own, no key"),
         Example("citefidelity run --max-cost 5 --yes --json", "from a script, for 5 dollars at most over all runs"),
