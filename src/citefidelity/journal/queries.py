@@ -1,6 +1,13 @@
 """What readers ask of a journal's tables; see :mod:`citefidelity.journal.schema`."""
 
-from citefidelity.journal.totals import SINCE_REOPENED
+import apsw
+
+from citefidelity.journal.connection import scalar
+
+_SINCE_REOPENED = """
+seq > coalesce((SELECT max(r.seq) FROM reopened r WHERE r.screening = settled.screening
+                AND r.citation = settled.citation AND r.instance_id = settled.instance_id), 0)
+"""
 
 SCREENINGS = """
 SELECT s.name, p.json, b.fingerprint FROM screening s
@@ -32,10 +39,10 @@ WHERE s.screening = ? {and_citation} ORDER BY s.citation, s.seq
 """
 
 # SQLite takes the other columns from the row that has the maximum.
-STANDING = f"""(
-    SELECT screening, citation, max(seq) AS seq, run, at, attempt, state, kind FROM settled
-    WHERE usable AND {SINCE_REOPENED} GROUP BY screening, citation, instance_id
-)"""  # noqa: S608 - put together from literals
+STANDING = """(
+    SELECT screening, citation, max(seq) AS seq, run, at, attempt, result FROM settled
+    WHERE usable AND {counts} GROUP BY screening, citation, instance_id
+)"""
 
 REOPENED = """
 SELECT c.source_id, c.target_id, c.reference_id, x.instance_id, max(x.seq) FROM reopened x
@@ -49,15 +56,24 @@ JOIN citation c ON c.id = x.citation JOIN run r ON r.id = x.run WHERE x.screenin
 
 # What stands of a citation is later than its last delivery; or one of its contexts was reopened since, and that took
 # all of it out of the store.
-UNDELIVERED = f"""
+UNDELIVERED = """
 SELECT c.source_id, c.target_id, c.reference_id FROM (
-    SELECT citation, max(seq) AS latest FROM settled WHERE screening = ?1 AND usable AND {SINCE_REOPENED}
+    SELECT citation, max(seq) AS latest FROM settled WHERE screening = ?1 AND usable AND {counts}
     GROUP BY citation
 ) s JOIN citation c ON c.id = s.citation
 WHERE coalesce((SELECT max(d.seq) FROM delivered d WHERE d.screening = ?1 AND d.citation = s.citation), 0)
     < max(s.latest, coalesce((SELECT max(r.seq) FROM reopened r WHERE r.screening = ?1 AND r.citation = s.citation), 0))
-"""  # noqa: S608 - put together from literals
+"""
 
 OPEN_ATTEMPTS = """
 SELECT (SELECT count(*) FROM asked WHERE screening = ?1) - (SELECT count(*) FROM ended WHERE screening = ?1)
 """
+
+
+def which_count(connection: apsw.Connection, sql: str) -> str:
+    """``sql`` with ``{counts}`` as the condition that a row of ``settled`` is later than its context's *reopened*.
+
+    Where nothing was ever reopened that is always so, and asking it of a million rows would take a third of the time.
+    """
+    any_reopened = scalar(connection, "SELECT EXISTS (SELECT 1 FROM reopened)")
+    return sql.replace("{counts}", _SINCE_REOPENED if any_reopened else "true")

@@ -16,6 +16,7 @@ from citefidelity.facts import Asked, Began, ContextPast, Delivered, Ended, Sett
 from citefidelity.journal import queries, schema
 from citefidelity.journal.connection import open_for_reading, scalar, translate
 from citefidelity.journal.numbering import find_citation, find_screening
+from citefidelity.journal.queries import which_count
 from citefidelity.journal.recall import recall
 from citefidelity.journal.totals import Totals, totals
 from citefidelity.records import CitationKey, Outcome, Usage
@@ -114,9 +115,9 @@ class JournalView:
 
         With ``failures_only``, failures and unassessable ones, those of one ``kind`` or of all: what retry reopens.
         """
-        sql = queries.SETTLED.replace("{settled}", queries.STANDING)
-        narrowed = "AND (NOT ? OR s.state <> 'verdict') AND (? IS NULL OR s.kind = ?)"
-        rows = self._rows(sql.format(and_citation=narrowed), self._number(screening), failures_only, kind, kind)
+        sql = queries.SETTLED.replace("{settled}", which_count(self._connection, queries.STANDING))
+        narrowed = "AND (NOT ?2 OR s.result NOT LIKE 'verdict:%') AND (?3 IS NULL OR s.result LIKE '%:' || ?3)"
+        rows = self._rows(sql.format(and_citation=narrowed), self._number(screening), failures_only, kind)
         return (self._settled(screening, row) for row in rows)
 
     def reopened(self, screening: str) -> Iterator[LastReopened]:
@@ -140,7 +141,8 @@ class JournalView:
 
     def undelivered_citations(self, screening: str) -> Iterator[CitationKey]:
         """The citations that :meth:`undelivered` is about."""
-        return (CitationKey(*row) for row in self._rows(queries.UNDELIVERED, self._number(screening)))
+        number = self._number(screening)
+        return (CitationKey(*row) for row in self._rows(which_count(self._connection, queries.UNDELIVERED), number))
 
     def totals(self, screening: str) -> Totals:
         """What the screening has used and come to, over all its runs."""

@@ -109,9 +109,7 @@ CREATE TABLE settled (
     run INTEGER NOT NULL,
     input_hash BLOB NOT NULL,
     usable INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    category TEXT,
-    kind TEXT,
+    result TEXT NOT NULL, -- verdict:SUPPORT, unassessable:no_evidence, failed:refused, transient:timeout
     attempt INTEGER,
     at REAL NOT NULL,
     PRIMARY KEY (screening, citation, instance_id, seq)

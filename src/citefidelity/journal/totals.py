@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import Any
 
 import apsw
@@ -10,22 +10,16 @@ import msgspec
 
 from citefidelity.journal.connection import one_state, scalar
 from citefidelity.journal.numbering import find_screening
+from citefidelity.journal.queries import which_count
 
-SINCE_REOPENED = """
-seq > coalesce((SELECT max(r.seq) FROM reopened r WHERE r.screening = settled.screening
-                AND r.citation = settled.citation AND r.instance_id = settled.instance_id), 0)
-"""
-"""Whether a row of ``settled`` still counts."""
-
-# The rank puts the latest usable outcome before all transient failures; SQLite takes the other columns from the row
-# that has the maximum.
-_STANDING = f"""
-SELECT state, category, kind, usable, count(*) FROM (
-    SELECT max(usable * (1 << 60) + seq), state, category, kind, usable FROM settled
-    WHERE screening = ? AND {SINCE_REOPENED}
+# The rank puts the latest usable outcome before all transient failures; SQLite takes the result from the row that has
+# the maximum.
+_STANDING = """
+SELECT result, count(*) FROM (
+    SELECT max(usable * (1 << 60) + seq), result FROM settled WHERE screening = ? AND {counts}
     GROUP BY citation, instance_id
-) GROUP BY state, category, kind, usable
-"""  # noqa: S608 - put together from literals
+) GROUP BY result
+"""
 
 # Not sum() of tokens: it fails where a provider told nonsense so large that it runs over.
 _ENDED = """
@@ -70,11 +64,13 @@ def totals(connection: apsw.Connection, screening: str) -> Totals:
         asked = int(scalar(connection, "SELECT count(*) FROM asked WHERE screening = ?", number))
         sums: tuple[Any, ...] = connection.execute(_ENDED, (number,)).get
         faults: list[tuple[Any, ...]] = connection.execute(_FAULTS, (number,)).fetchall()
-        standing: list[tuple[Any, ...]] = connection.execute(_STANDING, (number,)).fetchall()
+        results: list[tuple[Any, ...]] = connection.execute(which_count(connection, _STANDING), (number,)).fetchall()
     ended, sent, unknown, input_tokens, output_tokens, cached_tokens, cost = sums
-    states: Counter[str] = Counter()
-    for state, _, _, usable, contexts in standing:
-        states[state if usable else ""] += contexts
+    standing: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for result, contexts in results:
+        state, _, detail = result.partition(":")
+        standing[state][detail] = contexts
+    waiting = standing.pop("transient", {})
     return Totals(
         attempts=asked,
         calls=sent + asked - ended,
@@ -85,8 +81,8 @@ def totals(connection: apsw.Connection, screening: str) -> Totals:
         cached_tokens=int(cached_tokens),
         cost_usd=cost,
         faults=dict(faults),
-        waiting=states.pop("", 0),
-        states=dict(states),
-        categories={category: contexts for state, category, _, _, contexts in standing if state == "verdict"},
-        failures={kind: contexts for state, _, kind, usable, contexts in standing if state == "failed" and usable},
+        waiting=sum(waiting.values()),
+        states={state: sum(details.values()) for state, details in standing.items()},
+        categories=standing.get("verdict", {}),
+        failures=standing.get("failed", {}),
     )

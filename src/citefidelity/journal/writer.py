@@ -14,6 +14,7 @@ from citefidelity.journal.connection import scalar
 from citefidelity.journal.numbering import Numbers
 from citefidelity.journal.repair import repaired
 from citefidelity.journal.schema import NUMBERED
+from citefidelity.records import Outcome
 
 # In this order: the row of an end takes its screening from the attempt, which may be in the same batch.
 _INSERTS = {
@@ -26,7 +27,7 @@ _INSERTS = {
         "(?1, ?2, (SELECT screening FROM asked WHERE attempt = ?1), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
     ),
     "reply": "INSERT INTO reply VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    "settled": "INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "settled": "INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "outcome": "INSERT INTO outcome VALUES (?, ?, ?)",
     "reopened": "INSERT INTO reopened VALUES (?, ?, ?, ?, ?, ?)",
     "delivered": "INSERT INTO delivered VALUES (?, ?, ?, ?, ?, ?)",
@@ -155,9 +156,7 @@ class Writer:
                 numbers.run(fact.run),
                 bytes.fromhex(outcome.input_hash),
                 outcome.usable,
-                outcome.state,
-                outcome.verdict.category if outcome.verdict else None,
-                outcome.failure.kind if outcome.failure else None,
+                _result(outcome),
                 fact.attempt,
                 fact.at,
             )
@@ -194,3 +193,11 @@ def last_seq(connection: apsw.Connection) -> int:
 def last_attempt(connection: apsw.Connection) -> int:
     """The largest number of an attempt."""
     return int(scalar(connection, "SELECT coalesce(max(attempt), 0) FROM asked"))
+
+
+def _result(outcome: Outcome) -> str:
+    """One word for how a context ended, so that totals group by one column: four took twice as long."""
+    if outcome.verdict is not None:
+        return f"verdict:{outcome.verdict.category}"
+    kind = outcome.failure.kind if outcome.failure is not None else ""
+    return f"{outcome.state if outcome.usable else 'transient'}:{kind}"
