@@ -7,41 +7,32 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
-from urllib.parse import urlsplit
 
 from citefidelity.addresses import (
     EmbeddedAddress,
     StoreAddress,
-    is_this_machine,
     journal_beside,
     journal_in_state,
 )
-from citefidelity.base_url import LOOPBACK
+from citefidelity.asking import make_room_for_connections, model_for
 from citefidelity.clock import SystemClock
 from citefidelity.errors import UsageError
 from citefidelity.interrupts import Interrupts, interrupts_handled
 from citefidelity.journal import JournalReader, SqliteJournal, open_journal
-from citefidelity.models.chat import ChatModel
-from citefidelity.models.presets import preset_for
-from citefidelity.models.route import Network
 from citefidelity.observing import StatusFile
-from citefidelity.ports import Clock, Holder, Model, Store
+from citefidelity.ports import Clock, Holder, Store
 from citefidelity.report import RunReport, Started
-from citefidelity.screening import Asking, Observer, Screening, agree_on_spec, check_journal
+from citefidelity.screening import Observer, Screening, agree_on_spec, check_journal
 from citefidelity.settings import Settings
 from citefidelity.spec import Spec, load_spec
 from citefidelity.spec_toml import SpecPart
-
-FILES_BESIDE_CALLS = 128
-"""Open files beside one connection a call: the store, the journal, the standard streams, libraries."""
 
 
 def program() -> str:
@@ -109,7 +100,8 @@ async def run(
         )
         claim = await store.claim(settings.screening, settings.partition, holder)
         stack.push_async_callback(claim.release)
-        model, asking = await stack.enter_async_context(model_for(settings, spec))
+        spent = await journal.look(lambda view: view.totals(settings.screening))
+        model, asking = await stack.enter_async_context(model_for(settings, spec, spent, clock.wall()))
         screening = Screening(
             name=settings.screening,
             spec=spec,
@@ -203,81 +195,6 @@ async def settled_spec(settings: Settings, store: Store, journal: Path) -> tuple
 def _named_base_url(settings: Settings, standing: str | None) -> str | None:
     provider = settings.provider or (Spec.from_json(standing).provider if standing else "openai")
     return settings.base_url_for(provider)
-
-
-@asynccontextmanager
-async def model_for(settings: Settings, spec: Spec) -> AsyncIterator[tuple[Model, Asking]]:
-    """The model of this spec, ready to be asked, and how to ask it.
-
-    Raises:
-        UsageError: it is not said where the model is, or its key is not set.
-    """
-    preset = preset_for(spec.provider, settings.base_url_for(spec.provider) or _kept_base_url(spec), spec.model)
-    async with AsyncExitStack() as stack:
-        base_url = preset.base_url
-        if spec.provider == "local":
-            from citefidelity.models.local import local_server  # noqa: PLC0415 - an extra
-
-            base_url = await stack.enter_async_context(local_server())
-        if base_url is None or (spec.base_url == LOOPBACK) != is_this_machine(urlsplit(base_url).hostname or ""):
-            raise UsageError(
-                f"Screening '{settings.screening}' asks a server on this machine, and it is not said where.",
-                "Name it with --base-url, such as http://localhost:8000/v1.",
-                kind="no_base_url",
-            )
-        model = await stack.enter_async_context(
-            ChatModel(
-                base_url,
-                spec.model,
-                api_key=settings.require_api_key(spec.provider, urlsplit(base_url).hostname or ""),
-                temperature=spec.temperature if preset.takes_temperature else None,
-                extra_body=preset.extra_body,
-                limit_parameter=preset.limit_parameter,
-                connections=settings.concurrency,
-                network=Network.from_environment(os.environ),
-            )
-        )
-        yield (
-            model,
-            Asking(
-                concurrency=settings.concurrency,
-                citation_workers=settings.citation_workers,
-                limit=settings.limit,
-                max_time=settings.max_time,
-                max_attempts=settings.max_attempts,
-                timeout=settings.timeout or preset.timeout,
-                grace=settings.grace,
-                rpm=settings.rpm,
-                tpm=settings.tpm,
-                style=preset.style,
-                include_classified=settings.include_classified,
-                partition=settings.partition,
-            ),
-        )
-
-
-def _kept_base_url(spec: Spec) -> str | None:
-    """The base URL that the screening keeps; a loopback address is not kept, as its port changes."""
-    return None if spec.base_url == LOOPBACK else spec.base_url
-
-
-def make_room_for_connections(concurrency: int) -> None:
-    """Raise the limit on open files as far as this many calls in flight need.
-
-    Raises:
-        UsageError: the system does not allow so many.
-    """
-    needed = concurrency + FILES_BESIDE_CALLS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        raise UsageError(
-            f"{concurrency} calls in flight need {needed} open files; this system allows {hard}. Nothing was asked.",
-            f"Use --concurrency {max(1, hard - FILES_BESIDE_CALLS)}, or raise the limit: ulimit -Hn {needed}.",
-            kind="open_files",
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def run_id(clock: Clock) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from citefidelity.app import journal_path, open_store, settled_spec
+from citefidelity.asking import price_for
 from citefidelity.base_url import LOOPBACK
 from citefidelity.clock import SystemClock
 from citefidelity.estimate import Estimate, Recall, estimate
@@ -19,13 +19,11 @@ from citefidelity.journal import JournalReader
 from citefidelity.one_thread import OneThread
 from citefidelity.overview import Overview, list_screenings
 from citefidelity.ports import Store, StoreCounts, ToDo
-from citefidelity.pricelists import price_of, user_price_list
 from citefidelity.prompt import Prompter
 from citefidelity.records import CitationKey
 from citefidelity.settings import Settings
 from citefidelity.show import Wanted, show
 from citefidelity.shown import Shown
-from citefidelity.spec import DEFAULT_BASE_URLS
 from citefidelity.status import Status, take_status
 
 
@@ -104,10 +102,7 @@ async def estimate_of(settings: Settings) -> Estimated:
     async with opened(settings) as store:
         path = await journal_path(settings, store)
         spec, _ = await settled_spec(settings, store, path)
-        at_home = spec.base_url == DEFAULT_BASE_URLS[spec.provider]
-        price = await price_of(
-            spec.provider, spec.model, None if at_home else spec.base_url, await asyncio.to_thread(user_price_list)
-        )
+        price = await price_for(settings, spec)
         async with _recalling(path) as recall:
             counted = await estimate(
                 store,

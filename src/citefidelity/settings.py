@@ -72,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_time: float | None
     max_cost: float | None
     max_tokens: int | None
+    price: str | None
     rpm: int | None
     tpm: int | None
     max_attempts: int
@@ -167,6 +168,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("max_time", values.seconds(0.1, 31_536_000), "stop asking after this long (90s, 15m, 1h30m)", "TIME"),
     Setting("max_cost", values.money, "stop at this cost of the whole screening, over all its runs", "USD"),
     Setting("max_tokens", values.count, "stop at this many tokens of the whole screening (500k, 2M)", "N"),
+    Setting(
+        "price",
+        values.text,
+        "US dollars for a million tokens of input and output, where the price is not known or another",
+        "IN,OUT",
+    ),
     Setting("rpm", values.count, "requests a minute, at most", "N"),
     Setting("tpm", values.count, "tokens a minute, at most", "N"),
     Setting("max_attempts", values.whole(1, 100), "attempts per context and run", "N", 3),

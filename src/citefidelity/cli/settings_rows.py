@@ -6,7 +6,7 @@ from citefidelity.cli.words import COMMON, Rows
 
 WHERE: Rows = (("Where", COMMON),)
 WHO_ANSWERS = ("Who answers", ("provider", "base_url", "model", "spec", "api_key_env"))
-HOW_MUCH = ("How much, how fast, how long", ("limit", "max_cost", "max_tokens", "max_time", "concurrency"))
+HOW_MUCH = ("How much, how fast, how long", ("limit", "max_cost", "max_tokens", "price", "max_time", "concurrency"))
 FINE = (
     "Fine control",
     ("rpm", "tpm", "max_attempts", "timeout", "grace", "citation_workers"),
