@@ -5,28 +5,37 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
 
 from citefidelity.app import journal_path, settled_spec
+from citefidelity.asking import price_for
+from citefidelity.base_url import LOOPBACK
 from citefidelity.clock import SystemClock
 from citefidelity.estimate import Estimate, Recall, estimate
 from citefidelity.facts import ContextPast
 from citefidelity.journal import JournalReader
 from citefidelity.one_thread import OneThread
 from citefidelity.ports import ToDo
-from citefidelity.pricelists import price_of, user_price_list
-from citefidelity.pricing import Price
 from citefidelity.prompt import Prompter
 from citefidelity.reading import opened
 from citefidelity.records import CitationKey
 from citefidelity.settings import Settings
 
 
-async def estimate_of(settings: Settings, given: Price | None = None) -> Estimate:
-    """What a run with these settings would take. Asks nothing, and changes nothing.
+class Estimated(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run would take, of which model, and where what it asks would go; ``host`` is None for this machine."""
 
-    Args:
-        settings: those of the run.
-        given: the price, where it was given on the command line.
+    screening: str
+    provider: str
+    model: str
+    host: str | None
+    estimate: Estimate
+
+
+async def estimate_of(settings: Settings) -> Estimated:
+    """What a run with these settings would take. Asks nothing, and changes nothing.
 
     Raises:
         UsageError: a run with these settings would be refused.
@@ -35,8 +44,9 @@ async def estimate_of(settings: Settings, given: Price | None = None) -> Estimat
     async with opened(settings) as store:
         path = await journal_path(settings, store)
         spec, _ = await settled_spec(settings, store, path)
+        price = await price_for(settings, spec)
         async with _past(path) as recall:
-            return await estimate(
+            counted = await estimate(
                 store,
                 recall,
                 ToDo(
@@ -46,10 +56,17 @@ async def estimate_of(settings: Settings, given: Price | None = None) -> Estimat
                 ),
                 prompter=Prompter(spec),
                 max_output_tokens=spec.max_output_tokens,
-                price=given or await price_of(spec.provider, spec.model, spec.base_url, user_price_list()),
+                price=price,
                 at=SystemClock().wall(),
                 limit=settings.limit,
             )
+    return Estimated(
+        screening=settings.screening,
+        provider=spec.provider,
+        model=spec.model,
+        host=None if spec.base_url == LOOPBACK else urlsplit(spec.base_url).hostname,
+        estimate=counted,
+    )
 
 
 @asynccontextmanager

@@ -32,12 +32,12 @@ async def test_estimate_is_what_the_run_asks(store: str) -> None:
         flags = {"store": store, "base_url": provider.base_url, "model": "scripted", "yes": True}
         everything = load_settings(flags, environ={})
         some = load_settings({**flags, "limit": 2}, environ={})
-        assert (await estimate_of(everything)).calls == 10
-        estimated = await estimate_of(some)
+        assert (await estimate_of(everything)).estimate.calls == 10
+        estimated = (await estimate_of(some)).estimate
         assert provider.stats().received == 0
         report = await app.run(some)
         assert estimated.calls == report.calls == provider.stats().received == 4
-        rest = await estimate_of(everything)
+        rest = (await estimate_of(everything)).estimate
         assert (rest.citations, rest.calls) == (3, 6)
         assert (await app.run(everything)).calls == 6
-        assert (await estimate_of(everything)).calls == 0
+        assert (await estimate_of(everything)).estimate.calls == 0

@@ -30,7 +30,7 @@ def confirmed(call: Call, settings: Settings) -> bool:
 async def _question(settings: Settings) -> str | None:
     """What would leave this machine, where it would go and what it would cost; None where nothing would."""
     from citefidelity.cli.estimate_text import numbers  # noqa: PLC0415 - only a person is asked
-    from citefidelity.reading import estimate_of  # noqa: PLC0415 - as above
+    from citefidelity.estimating import estimate_of  # noqa: PLC0415 - as above
 
     estimated = await estimate_of(settings)
     if estimated.host is None or not estimated.estimate.calls:

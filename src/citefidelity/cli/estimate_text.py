@@ -8,7 +8,7 @@ from collections.abc import Callable
 from citefidelity.amounts import cost, short
 from citefidelity.cli.rows import pairs
 from citefidelity.estimate import Estimate
-from citefidelity.reading import Estimated
+from citefidelity.estimating import Estimated
 
 UNKNOWN_PRICE = "unknown: nobody here knows the price of this model"
 

@@ -11,7 +11,7 @@ from citefidelity.cli.words import Call, Command, Example
 def handle(call: Call) -> int:
     """Count what is to do, and show one prompt."""
     from citefidelity.cli.estimate_text import estimate_text  # noqa: PLC0415 - loaded when the command runs
-    from citefidelity.reading import estimate_of  # noqa: PLC0415 - as above
+    from citefidelity.estimating import estimate_of  # noqa: PLC0415 - as above
 
     estimated = asyncio.run(estimate_of(call.settings()))
     call.out.result(estimated, "\n".join(estimate_text(estimated, call.out.bold)))
