@@ -61,28 +61,45 @@ class Neo4jServer:
         self.uri = f"bolt://127.0.0.1:{self.port}"
         self.password = secrets.token_urlsafe(16)
         self._password_is_set = False
+        self._extra: tuple[str, ...] = ()
 
     def start(self, extra: Sequence[str] = ()) -> None:
-        """Start, with these further lines of configuration, and wait until it answers over Bolt.
+        """Start, with these further lines of configuration, and wait until it answers over Bolt."""
+        self.launch(extra)
+        self.await_answer()
 
-        Raises:
-            NoServer: it ended, or did not answer in time; with what it said.
-        """
+    def launch(self, extra: Sequence[str] = ()) -> None:
+        """Start without waiting. To be called in the main thread: the server dies with the thread that started it."""
+        self._extra = tuple(extra)
         self._configure(extra)
-        log = (self.home / "console.log").open("ab")
-        with log:
+        with (self.home / "console.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # no threads yet
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - safe: it makes one system call
             )
+
+    def await_answer(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            NoServer: it ended, or did not answer in time; with what it said.
+        """
         until = time.monotonic() + READY_WITHIN_S
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > until:
+            if self._running().poll() is not None or time.monotonic() > until:
                 self.kill()
                 raise NoServer(f"Neo4j did not start: {(self.home / 'console.log').read_text()[-1500:]}")
             time.sleep(LOOK_AGAIN_S)
+
+    def ensure(self, extra: Sequence[str] = ()) -> None:
+        """Have it running with just these further lines of configuration, whatever was done to it before."""
+        if self.is_running and tuple(extra) == self._extra:
+            self.resume()
+            return
+        self.kill()
+        self.start(extra)
 
     def stop(self) -> None:
         """End it cleanly; safe when it is not running."""

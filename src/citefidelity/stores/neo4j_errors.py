@@ -44,6 +44,9 @@ NOT_NOW_CODES = frozenset(
 )
 """Errors of the client by name only: the server ended the transaction, and another try may go through."""
 
+DELETED_MEANWHILE = "Neo.ClientError.Statement.EntityNotFound"
+"""Another client deleted what we had matched and waited to lock; the next try does not match it any more."""
+
 NO_DATABASE = "Neo.ClientError.Database.DatabaseNotFound"
 READ_ONLY_CODES = frozenset(
     {
@@ -79,6 +82,8 @@ class ValueRefused(Refused):
 
 def is_passing(err: Neo4jError | DriverError) -> bool:
     """Whether the server refused only for now, so that the same transaction is worth another try at once."""
+    if isinstance(err, Neo4jError) and err.code == DELETED_MEANWHILE:
+        return True
     return (
         isinstance(err, TransientError)
         and not isinstance(err, ForbiddenOnReadOnlyDatabase)
