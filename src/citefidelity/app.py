@@ -5,6 +5,7 @@ Every function here may be awaited inside a running event loop, a notebook's inc
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import uuid
@@ -17,7 +18,6 @@ from random import Random
 
 from citefidelity.addresses import (
     EmbeddedAddress,
-    StoreAddress,
     journal_beside,
     journal_in_state,
 )
@@ -40,18 +40,30 @@ def program() -> str:
     return f"citefidelity {version('citefidelity')}"
 
 
-async def open_store(address: StoreAddress, *, create: bool = False) -> Store:
-    """The store at this address.
+async def open_store(settings: Settings, *, create: bool = False) -> Store:
+    """The store that the settings name.
 
     Raises:
         StoreMissing: there is none, and ``create`` is false.
         StoreError: it cannot be used.
     """
+    address = settings.store
+    # Each kind of store is loaded when it is used: the driver of one need not be installed for the other.
     if isinstance(address, EmbeddedAddress):
-        from citefidelity.stores.sqlite import open_sqlite  # noqa: PLC0415 - each store is loaded when it is used
+        from citefidelity.stores.sqlite import open_sqlite  # noqa: PLC0415 - as above
 
         return await open_sqlite(address.path, create=create, clock=SystemClock())
-    raise UsageError(f"No adapter for {address}.", "Use --store sqlite:///FILE.", kind="unknown_store")
+    if importlib.util.find_spec("neo4j") is None:
+        raise UsageError(
+            "The driver for Neo4j is not installed. Nothing was read or written.",
+            "pip install 'citefidelity[neo4j]'",
+            kind="no_neo4j_driver",
+        )
+    from citefidelity.stores.neo4j import open_neo4j  # noqa: PLC0415 - as above
+
+    return await open_neo4j(
+        address, username=settings.neo4j_username, password=settings.neo4j_password, clock=SystemClock()
+    )
 
 
 async def journal_path(settings: Settings, store: Store) -> Path:
@@ -88,7 +100,7 @@ async def run(
     make_room_for_connections(settings.concurrency)
     async with AsyncExitStack() as stack:
         interrupts = await stack.enter_async_context(interrupts_handled(wanted=handle_signals))
-        store = await open_store(settings.store)
+        store = await open_store(settings)
         stack.push_async_callback(store.close)
         path = await journal_path(settings, store)
         spec, is_new = await settled_spec(settings, store, path)

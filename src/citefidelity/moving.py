@@ -37,7 +37,7 @@ async def import_into(
     check_inputs(inputs.names)
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.store, create=True)
+        store = await open_store(settings, create=True)
         stack.push_async_callback(store.close)
         holder = Holder(host=platform.node(), pid=os.getpid(), command="citefidelity import", at=clock.wall())
         claim = await store.claim(None, WHOLE, holder)
