@@ -1,0 +1,96 @@
+"""What Python code calls: run, audit and read a screening, from a script or from inside a notebook's event loop.
+
+Settings are those of the command line, by name; what is not given comes from the environment and from
+``citefidelity.toml``, as there::
+
+    report = await citefidelity.run(store="sqlite:///my.db", base_url="http://localhost:8000/v1", model="qwen3")
+    async for record in citefidelity.results(store="sqlite:///my.db"):
+        ...
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from citefidelity.loading import load_settings
+from citefidelity.settings import Settings
+
+if TYPE_CHECKING:
+    from citefidelity.audit import AuditReport
+    from citefidelity.imports import ImportReport
+    from citefidelity.report import RunReport
+
+Setting = str | int | float | bool | Path | None
+
+
+def settings(*, environ: Mapping[str, str] | None = None, directory: Path | None = None, **given: Setting) -> Settings:
+    """The settings of one call: what is given, over the environment, over ``citefidelity.toml``, over the defaults.
+
+    Args:
+        environ: the environment; the process's own unless given.
+        directory: where ``citefidelity.toml`` is looked for; the working directory unless given.
+        given: settings by name, as ``citefidelity config`` lists them.
+
+    Raises:
+        UsageError: a name is not known, or a value cannot be.
+    """
+    flags = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    return load_settings(flags, environ=os.environ if environ is None else environ, directory=directory or Path())
+
+
+async def import_files(*files: str | Path, **given: Setting) -> ImportReport:
+    """Import citations into the store, as ``citefidelity import`` does; safe to repeat.
+
+    Raises:
+        UsageError: a file cannot be read, or a setting is wrong.
+        StoreError: the store cannot be used.
+    """
+    from citefidelity.intake import Inputs  # noqa: PLC0415 - what is not called is not loaded
+    from citefidelity.moving import import_into  # noqa: PLC0415 - as above
+
+    return await import_into(settings(**given), Inputs(names=tuple(str(file) for file in files)))
+
+
+async def run(**given: Setting) -> RunReport:
+    """Ask, journal, deliver, as ``citefidelity run`` does; safe to repeat. Ctrl-C is left to the caller.
+
+    Cancelling the task is as safe as killing the process: what was in flight may have been paid for.
+
+    Raises:
+        UsageError: a setting or the spec is wrong. Nothing was asked.
+        StoreError: the store or the journal cannot be used. Nothing was asked.
+    """
+    from citefidelity import app  # noqa: PLC0415 - as above
+
+    return await app.run(settings(**given))
+
+
+async def verify(**given: Setting) -> AuditReport:
+    """Audit store and journal, as ``citefidelity verify`` does. Asks nothing and changes nothing.
+
+    Raises:
+        StoreError: the store or the journal cannot be read.
+    """
+    from citefidelity.upkeep import verified  # noqa: PLC0415 - as above
+
+    return await verified(settings(**given))
+
+
+async def results(**given: Setting) -> AsyncIterator[dict[str, Any]]:
+    """Every citation with the outcomes of the screening, as ``citefidelity export`` writes them, one at a time.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    from citefidelity.reading import opened  # noqa: PLC0415 - as above
+    from citefidelity.record_format import exported  # noqa: PLC0415 - as above
+
+    chosen = settings(**given)
+    async with opened(chosen) as store:
+        async for page in store.stored(chosen.screening):
+            for stored in page:
+                yield json.loads(exported(stored))
