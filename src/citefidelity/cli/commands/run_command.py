@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING
 
 from citefidelity.cli.settings_rows import RUNNING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from citefidelity.settings import Settings
 
 DECLINED = 130
+GARBAGE_THRESHOLDS = (50_000, 20, 50)
 
 
 def handle(call: Call) -> int:
@@ -33,6 +35,10 @@ async def _run(call: Call, settings: Settings) -> int:
     from citefidelity.cli.run_text import next_steps, summary  # noqa: PLC0415 - as above
     from citefidelity.cli.viewing import viewing  # noqa: PLC0415 - as above
 
+    # What is loaded by now stays to the end: looking through it for garbage again and again would take some five
+    # hundredths of a run's time.
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     with viewing(call.out) as observers:
         report = await app.run(settings, observers=observers, handle_signals=True)
     # Counted only where there was nothing to do, to say what could be done: it reads the whole store.
