@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from citefidelity.cli.entry import run_command
+from citefidelity.report import Started
 
 PROGRAM = (sys.executable, "-m", "citefidelity")
 KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "TMPDIR", "VIRTUAL_ENV")
@@ -96,3 +97,22 @@ def provider(*arguments: str) -> Iterator[str]:
             yield url
         finally:
             process.stdin.close()
+
+
+def started(**changes: Any) -> Started:
+    """What a run found; any part of it may be given."""
+    found: dict[str, Any] = {
+        "run_id": "r1",
+        "screening": "main",
+        "new_screening": False,
+        "store": "sqlite:///c.db",
+        "journal": "c.db.journal",
+        "provider": "openai",
+        "model": "m-1",
+        "to_do": 1_688,
+        "done_elsewhere": 0,
+        "maybe_paid": 37,
+        "waiting": False,
+        "concurrency": 100,
+    }
+    return Started(**(found | changes))

@@ -15,26 +15,7 @@ from citefidelity.live import LINES_KEPT, Frame, LiveView
 from citefidelity.meter import Meter, Snapshot
 from citefidelity.painters import Board, Lines, board_rows, greeting, in_one_line
 from citefidelity.report import Started
-from support.cli import as_is
-
-
-def started(**changes: object) -> Started:
-    """What a run found; any part of it may be given."""
-    found: dict[str, object] = {
-        "run_id": "r1",
-        "screening": "main",
-        "new_screening": False,
-        "store": "sqlite:///c.db",
-        "journal": "c.db.journal",
-        "provider": "openai",
-        "model": "m-1",
-        "to_do": 1_688,
-        "done_elsewhere": 0,
-        "maybe_paid": 37,
-        "waiting": False,
-        "concurrency": 100,
-    }
-    return Started(**{**found, **changes})  # type: ignore[arg-type]  # given by name, in tests only
+from support.cli import as_is, started
 
 
 def numbers() -> Snapshot:
@@ -192,6 +173,8 @@ def test_the_board_shows_the_numbers_and_steers_no_terminal() -> None:
     board = Board(stream, lambda text: text.replace("\x1b", "?"), colour=False)
     board.begin(started(model="evil\x1b]0;x"))
     board.draw(Frame(numbers(), stopping=False))
+    shown = stream.getvalue()
+    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l"), "kill -9 would leave the cursor hidden"
     board.draw(Frame(numbers(), stopping=True))
     board.close(Frame(numbers(), stopping=True))
     text = stream.getvalue()

@@ -12,7 +12,8 @@ from citefidelity.clock import SystemClock
 from citefidelity.errors import UsageError
 from citefidelity.facts import Asked, Began, Ended, Fact, Reopened, Settled
 from citefidelity.journal import open_journal
-from citefidelity.observing import status_path
+from citefidelity.meter import Meter
+from citefidelity.observing import LiveStatus, status_path
 from citefidelity.ports import JournalRow, ScreeningRow
 from citefidelity.prompt import NoEvidence, Prompter
 from citefidelity.record_format import citation_of
@@ -21,7 +22,9 @@ from citefidelity.show import Wanted, show
 from citefidelity.shown import Shown
 from citefidelity.spec import Spec, builtin_spec
 from citefidelity.status import Status, read_live, take_status
+from citefidelity.status_file import write_status
 from citefidelity.testing.store import MemoryStore
+from support.cli import started
 from support.makers import AT, make_failed, make_holder, make_outcome, make_record
 
 SPEC = msgspec.structs.replace(builtin_spec(), model="m")
@@ -126,6 +129,15 @@ async def test_status_survives_a_journal_that_is_none(tmp_path: Path) -> None:
     status = await status_of(MemoryStore([make_record(1, 1)]), tmp_path / "j")
     assert status.journal is None
     assert status.notes
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_the_status_file_of_a_run_that_has_ended_is_no_live_run(tmp_path: Path, *, running: bool) -> None:
+    """It stays behind a run; the numbers are shown as live only while it says that it goes on."""
+    numbers = Meter(lambda: 0.0).snapshot()
+    status = LiveStatus(running=running, updated_at=AT, host="h", pid=1, run=started(), numbers=numbers)
+    write_status(status_path(tmp_path / "j"), status)
+    assert (read_live(tmp_path / "j") is not None) is running
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"running": true}', b"\xff"])
