@@ -55,6 +55,7 @@ def ends_soon(pidfd: int) -> bool:
     return bool(poller.poll(SOON * 1000))
 
 
+@pytest.mark.timeout(240)  # other tests at its side slow it down more than most
 async def test_it_answers_in_the_form_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """As soon as there is a URL, a chat completion comes back as the JSON object that the schema asks for."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
