@@ -86,6 +86,19 @@ class Place:
         done = run_cli(["import", "in.jsonl", "--json"], cwd=self.directory)
         assert done.json()["new"] == citations, done
 
+    def fill_more(self, citations: int) -> None:
+        """Import so many more, with one context each."""
+        (have,) = self.store("SELECT count(*) FROM citation")[0]
+        lines = [make_line(number) for number in range(have + 1, have + citations + 1)]
+        done = run_cli(["import", "-", "--json"], cwd=self.directory, stdin=b"".join(lines).decode())
+        assert done.json()["new"] == citations, done
+
+    def replies(self) -> list[bytes]:
+        """The raw replies that the journal holds."""
+        unpack = zstandard.ZstdDecompressor().decompress
+        packed = self.journal("SELECT zstd FROM reply WHERE zstd IS NOT NULL")
+        return [unpack(row[0], 1 << 22) for row in packed]
+
     def command(self, *options: str) -> list[str]:
         """The run, as words."""
         return [*PROGRAM, "run", "--base-url", self.url, "--model", "m", "--json", *self.options, *options]
