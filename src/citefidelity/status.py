@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from citefidelity.errors import StoreError
-from citefidelity.journal import JournalReader, current_holder
+from citefidelity.journal import JournalReader, Totals, current_holder
 from citefidelity.observing import LiveStatus, status_path
 from citefidelity.ports import Holder, JournalRow, ScreeningRow, StoreCounts
 from citefidelity.records import WHOLE, Partition
@@ -53,11 +53,9 @@ class JournalStatus(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     left: int
     calls: int
-    maybe_paid: int
     input_tokens: int
     output_tokens: int
     cached_tokens: int
-    total_cost_usd: float | None
     categories: dict[str, int]
     failures_by_kind: dict[str, int]
 
@@ -66,7 +64,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Everything. What has the name of a key of ``run --json`` means the same.
 
     ``delivered`` and ``remaining`` are citations of this partition. ``begun`` is None before the first run.
-    ``journal`` is None where there is none to read; ``notes`` say why. ``held_by`` is whoever works with the journal.
+    ``journal`` and ``maybe_paid`` are None where there is none to read; ``notes`` say why. ``held_by`` is whoever
+    works with the journal.
     """
 
     store: str
@@ -81,6 +80,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int
     remaining: int
     done_elsewhere: int
+    maybe_paid: int | None
+    total_cost_usd: float | None
     journal_path: str
     journal: JournalStatus | None
     held_by: Holder | None
@@ -113,7 +114,7 @@ async def take_status(
     counts = await store.counts(screening, partition)
     rows = {row.name: row for row in await store.screenings()}
     # Read in a thread of its own: a journal of a million outcomes takes its time.
-    seen, notes = await asyncio.to_thread(read_journal, journal, screening, store_id)
+    seen, totals, notes = await asyncio.to_thread(_read_journal, journal, screening, store_id)
     held_by = current_holder(journal)
     others = [row for row in await store.journals(screening) if seen is None or row.journal_id != seen.journal_id]
     return Status(
@@ -134,6 +135,8 @@ async def take_status(
         delivered=counts.delivered,
         remaining=counts.to_do,
         done_elsewhere=counts.done_elsewhere,
+        maybe_paid=totals.maybe_paid if totals is not None else None,
+        total_cost_usd=totals.cost_usd if totals is not None else None,
         journal_path=str(journal),
         journal=seen,
         held_by=held_by,
@@ -153,14 +156,23 @@ def read_live(journal: Path) -> LiveStatus | None:
     return status if status.running else None
 
 
-def read_journal(path: Path, screening: str, store_id: str) -> tuple[JournalStatus | None, list[str]]:
+class _Read(NamedTuple):
+    """What a journal tells, or why it tells nothing."""
+
+    journal: JournalStatus | None
+    totals: Totals | None
+    notes: list[str]
+
+
+def _read_journal(path: Path, screening: str, store_id: str) -> _Read:
     """What the journal holds of a screening, or why it cannot be told. Blocks; never raises."""
     try:
         with JournalReader(path) as reader:
             notes = [] if reader.header.store_id == store_id else [f"The journal {path} belongs to another store."]
-            return _journal_status(reader, screening), notes
+            totals = reader.totals(screening)
+            return _Read(_journal_status(reader, screening, totals), totals, notes)
     except StoreError as err:
-        return None, [err.message]
+        return _Read(None, None, [err.message])
 
 
 def _begun(row: ScreeningRow | None) -> Begun | None:
@@ -170,8 +182,7 @@ def _begun(row: ScreeningRow | None) -> Begun | None:
     return Begun(begun_at=row.created_at, provider=spec.provider, model=spec.model, spec=row.fingerprint)
 
 
-def _journal_status(reader: JournalReader, screening: str) -> JournalStatus:
-    totals = reader.totals(screening)
+def _journal_status(reader: JournalReader, screening: str, totals: Totals) -> JournalStatus:
     return JournalStatus(
         journal_id=reader.header.journal_id,
         runs=len(reader.runs(screening)),
@@ -181,11 +192,9 @@ def _journal_status(reader: JournalReader, screening: str) -> JournalStatus:
         failed=totals.states.get("failed", 0),
         left=totals.waiting,
         calls=totals.calls,
-        maybe_paid=totals.maybe_paid,
         input_tokens=totals.input_tokens,
         output_tokens=totals.output_tokens,
         cached_tokens=totals.cached_tokens,
-        total_cost_usd=totals.cost_usd,
         categories=totals.categories,
         failures_by_kind=totals.failures,
     )

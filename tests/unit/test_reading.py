@@ -106,7 +106,7 @@ async def test_status_counts_what_waits_in_the_journal(tmp_path: Path) -> None:
     assert status.begun is not None
     assert status.begun.model == "m"
     assert status.journal is not None
-    assert (status.journal.answered, status.journal.undelivered, status.journal.maybe_paid) == (1, True, 1)
+    assert (status.journal.answered, status.journal.undelivered, status.maybe_paid) == (1, True, 1)
     assert (status.states.verdict, status.delivered, status.remaining) == (0, 0, 1)
     assert status.notes == []
 

@@ -54,6 +54,10 @@ def _screening(status: Status) -> list[tuple[str, str]]:
         rows.append(("part", f"{status.partition}; delivered and to do are those of this part"))
     if status.done_elsewhere:
         rows.append(("elsewhere", f"{status.done_elsewhere:,} citations: citefidelity run --include-classified"))
+    if status.journal is not None:
+        lost = status.maybe_paid
+        rows.append(("maybe paid", f"{lost:,} attempts whose end is unknown" if lost else ""))
+        rows.append(("cost of all runs", cost(status.total_cost_usd)))
     return rows
 
 
@@ -72,9 +76,7 @@ def _journal(journal: JournalStatus | None) -> list[tuple[str, str]]:
         ("waiting", "answers that are not delivered yet: citefidelity run" if journal.undelivered else ""),
         ("left", f"{journal.left:,} contexts for the next run" if journal.left else ""),
         ("calls", f"{journal.calls:,}"),
-        ("maybe paid", f"{journal.maybe_paid:,} attempts whose end is unknown" if journal.maybe_paid else ""),
         ("tokens", f"{short(journal.input_tokens)} in{cached}, {short(journal.output_tokens)} out"),
-        ("cost", cost(journal.total_cost_usd)),
     ]
 
 
