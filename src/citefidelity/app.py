@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from citefidelity.addresses import (
     EmbeddedAddress,
@@ -23,9 +24,9 @@ from citefidelity.addresses import (
 )
 from citefidelity.asking import make_room_for_connections, model_for
 from citefidelity.clock import SystemClock
-from citefidelity.errors import UsageError
+from citefidelity.errors import StoreError, UsageError
 from citefidelity.interrupts import Interrupts, interrupts_handled
-from citefidelity.journal import JournalReader, SqliteJournal, open_journal
+from citefidelity.journal import JournalReader, SqliteJournal, Totals, open_journal
 from citefidelity.observing import StatusFile
 from citefidelity.ports import Clock, Holder, Store
 from citefidelity.report import RunReport, Started
@@ -38,6 +39,14 @@ from citefidelity.spec_toml import SpecPart
 def program() -> str:
     """This program and its version, as noted with every answer."""
     return f"citefidelity {version('citefidelity')}"
+
+
+class Found(NamedTuple):
+    """What earlier runs of a screening have left: their totals, and whether outcomes wait to be delivered."""
+
+    totals: Totals
+    waiting: bool
+    is_new: bool
 
 
 async def open_store(settings: Settings, *, create: bool = False) -> Store:
@@ -128,13 +137,14 @@ async def run(
             program=program(),
             asking=asking,
         )
+        found = Found(spent, await _has_waiting(store, journal, settings.screening), is_new)
         await screening.begin()
         return await _work(
             screening,
             settings,
             store,
             journal,
-            is_new=is_new,
+            found,
             interrupts=interrupts,
             on_start=on_start,
             observers=observers or [],
@@ -146,27 +156,26 @@ async def _work(  # noqa: PLR0913 - the rest of one function, split for its leng
     settings: Settings,
     store: Store,
     journal: SqliteJournal,
+    found: Found,
     *,
-    is_new: bool,
     interrupts: Interrupts,
     on_start: Callable[[Started], None],
     observers: list[Observer],
 ) -> RunReport:
     spec, name = screening.spec, settings.screening
     counts = await store.counts(settings.screening, settings.partition)
-    before, waiting = await journal.look(lambda view: (view.totals(name), view.undelivered(name)))
     started = Started(
         run_id=screening.run_id,
         screening=settings.screening,
-        new_screening=is_new,
+        new_screening=found.is_new,
         store=str(settings.store),
         journal=str(journal.path),
         provider=spec.provider,
         model=spec.model,
         to_do=counts.to_do,
         done_elsewhere=counts.done_elsewhere,
-        maybe_paid=before.maybe_paid,
-        waiting=waiting,
+        maybe_paid=found.totals.maybe_paid,
+        waiting=found.waiting,
         concurrency=settings.concurrency,
     )
     on_start(started)
@@ -174,9 +183,22 @@ async def _work(  # noqa: PLR0913 - the rest of one function, split for its leng
     if interrupts.count:
         screening.engine.stop("interrupted")
     numbers = await screening.work(started, [StatusFile(journal.path, SystemClock()), *observers])
-    after, undelivered = await journal.look(lambda view: (view.totals(name), view.undelivered(name)))
+    try:
+        after, undelivered = await journal.look(lambda view: (view.totals(name), view.undelivered(name)))
+        maybe_paid, total_cost = after.maybe_paid, after.cost_usd
+    except StoreError:
+        # The journal is what failed. All that left in this run may have been paid: rather too many than too few.
+        undelivered, maybe_paid, total_cost = True, found.totals.maybe_paid + numbers.calls, None
     await screening.end(undelivered=undelivered)
-    return await screening.report(numbers, after.maybe_paid, after.cost_usd)
+    return await screening.report(numbers, maybe_paid, total_cost)
+
+
+async def _has_waiting(store: Store, journal: SqliteJournal, screening: str) -> bool:
+    """Whether outcomes of earlier runs wait for the store; a journal that was left finished need not be searched."""
+    mine = [row for row in await store.journals(screening) if row.journal_id == journal.journal_id]
+    if mine and mine[0].finished:
+        return False
+    return await journal.look(lambda view: view.undelivered(screening))
 
 
 async def settled_spec(settings: Settings, store: Store, journal: Path) -> tuple[Spec, bool]:
