@@ -158,11 +158,10 @@ def test_the_key_is_nowhere(place: Place) -> None:
     faults = ["echo_key@1", "echo_key_escaped@2*always", "echo_key_header@3", "echo_key_not_http@4", "echo_key_cut@5"]
     arguments = [word for fault in faults for word in ("--fault", fault)]
     said = ""
-    with provider("--latency", "0.2", *arguments) as place.url:
-        with place.started("-v", OPENAI_API_KEY=CANARY) as run:
-            eventually(lambda: place.stats()["in_flight"], run)
-            said += Path(f"/proc/{run.pid}/cmdline").read_text()
-            said += "".join(run.communicate(timeout=50))
+    with provider("--latency", "0.2", *arguments) as place.url, place.started("-v", OPENAI_API_KEY=CANARY) as run:
+        eventually(lambda: place.stats()["in_flight"], run)
+        said += Path(f"/proc/{run.pid}/cmdline").read_text()
+        said += "".join(run.communicate(timeout=50))
     with provider("--fault", "echo_key_refused@all*always") as place.url:
         place.fill_more(2)
         with place.started("-v", OPENAI_API_KEY=CANARY) as run:
