@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -126,6 +127,29 @@ def test_failures_are_counted_by_kind_and_named(place: Path) -> None:
     assert status["states"]["failed"] == 3
     assert status["journal"] is not None, status["notes"]
     assert status["journal"]["failures_by_kind"] == {"refused": 3}
+
+
+def test_failures_are_tried_again_and_the_audit_is_clean(place: Path, server: str) -> None:
+    """After retry the next run asks what had failed, and verify finds nothing wrong; until a row is taken away."""
+    with provider("--fault", "refusal@all*always") as url:
+        assert run_cli(["run", "--base-url", url, "--model", "m", "-q"], cwd=place).code == 3
+    assert run_cli(["retry", "--kind", "nonsense", "--json"], cwd=place).code == 2
+    retried = run_cli(["retry", "--kind", "refused", "--json"], cwd=place)
+    assert retried.code == 0, retried
+    assert retried.json()["by_kind"] == {"refused": 3}
+    assert "Nothing to try again" in run_cli(["retry"], cwd=place).stdout
+    again = run_cli(["run", "--base-url", server, "--json"], cwd=place).json()
+    assert (again["answered"], again["calls"], again["delivered"], again["remaining"]) == (3, 3, 2, 0)
+    clean = run_cli(["verify"], cwd=place)
+    assert clean.code == 0, clean
+    assert "Clean: no violations." in clean.stdout
+    with sqlite3.connect(place / "citefidelity.db") as store:
+        store.execute("DELETE FROM outcome WHERE rowid = (SELECT min(rowid) FROM outcome)")
+    store.close()
+    broken = run_cli(["verify", "--json"], cwd=place)
+    assert broken.code == 6
+    assert broken.json()["violations_total"] >= 1
+    assert run_cli(["verify", "-q"], cwd=place).stdout.startswith("1 violations")
 
 
 def test_no_key_and_no_server(place: Path) -> None:
