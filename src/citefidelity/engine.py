@@ -95,9 +95,11 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._parts.deliverer.run())
-                tasks = [group.create_task(self._feed(to_do, group))]
-                tasks += [group.create_task(self._work()) for _ in range(self._limits.concurrency)]
-                await asyncio.wait(tasks)
+                # Its end is the end of all that may still bring a citation to the deliverer.
+                async with asyncio.TaskGroup() as asking:
+                    asking.create_task(self._feed(to_do, asking))
+                    for _ in range(self._limits.concurrency):
+                        asking.create_task(self._work())
                 self._parts.deliverer.close()
         finally:
             for timer in (time_is_up, self._grace):
