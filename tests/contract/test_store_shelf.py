@@ -69,6 +69,17 @@ async def test_a_change_tells_how_many_contexts_are_to_be_judged_anew(store: Sto
     assert (await store.put([retitled]))[0].changed == 4
 
 
+async def test_evidence_counts_as_it_is_ranked(store: Store) -> None:
+    """Another passage is a change; the same passages in another order are none, unless their scores rank them anew."""
+    high, low = ({"text": text, "similarity_score": score} for text, score in (("high", 0.9), ("low", 0.1)))
+    changes = []
+    for segments in ([high, low], [low, high], [high], [high, low | {"text": "other"}], [high, low | {"score": 1}]):
+        contexts = [{"instance_id": 1, "context_text": "x", "evidence_segments": segments}]
+        (put,) = await store.put([make_record(1, contexts=contexts)])
+        changes.append((put.result, put.changed))
+    assert changes == [("new", 0), ("changed", 0), ("changed", 1), ("changed", 1), ("changed", 1)]
+
+
 async def test_a_change_leaves_verdicts_standing_and_names_who_gave_them(store: Store) -> None:
     """A citation changed after it was delivered keeps its verdicts and its place, and its screenings are named."""
     await store.begin_screening(make_screening_row("other"))

@@ -205,6 +205,7 @@ async def test_a_claim_ends_with_its_process(store: SqliteStore, tmp_path: Path)
         holder.kill()
         assert holder.wait() == -signal.SIGKILL
         holder.communicate()
+    await (await store.claim("main", Partition(1, 2), make_holder())).release()
     await (await store.claim(None, WHOLE, make_holder())).release()
 
 
@@ -244,6 +245,16 @@ async def test_scans_read_indexes_not_texts(store: SqliteStore) -> None:
         assert scans
         assert all("COVERING INDEX citation_scan" in detail for detail in scans), plan
         assert not any("TEMP B-TREE" in detail for *_, detail in plan), plan
+
+
+@pytest.mark.parametrize("part", [1, 2])
+async def test_a_part_goes_on_where_others_work(store: SqliteStore, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
+    """A stretch of citations of which none is ours does not end the pages."""
+    monkeypatch.setattr(sqlite_reading, "PAGE", 1)
+    await store.put([make_record(number) for number in range(5, 60)])
+    mine = Partition(part, 2)
+    keys = [make_key(number) for number in range(60)]
+    assert await to_do(store, ToDo(screening="main", partition=mine)) == [key for key in keys if mine.holds(key)]
 
 
 async def test_a_page_is_bounded_in_bytes(store: SqliteStore) -> None:
