@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import apsw
 import msgspec
 import zstandard
 
-from citefidelity.errors import JournalError, StoreHeld
+from citefidelity.journal.connection import translate
 from citefidelity.journal.numbering import find_screening
-from citefidelity.journal.reader import LARGEST_UNPACKED, JournalReader
+from citefidelity.journal.reader import JournalReader
 from citefidelity.records import CitationKey, Outcome, Usage
-
-T = TypeVar("T")
 
 _SETTLED = """
 SELECT s.seq, s.run, s.instance_id, s.input_hash, s.usable, s.result, s.attempt, o.json
@@ -51,7 +49,7 @@ class RunRow(NamedTuple):
 
 
 class SettledRow(NamedTuple):
-    """A *settled*; ``usable`` and ``result`` stand beside the outcome for sums, ``outcome`` is None where unreadable."""
+    """A *settled*; ``usable`` and ``result`` stand there for sums. ``outcome`` is None where it cannot be read."""
 
     seq: int
     run: int
@@ -105,8 +103,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     prompts: dict[bytes, bytes | None]
 
 
-class Evidence:
-    """One screening in one journal. Blocks, and belongs to one thread.
+class Evidence(JournalReader):
+    """One screening in one journal. Blocks, and belongs to one thread at a time.
 
     Args:
         path: of the journal.
@@ -115,24 +113,22 @@ class Evidence:
     Raises:
         StoreHeld: a run on a network file system has the journal for itself.
         JournalError: there is no journal, or none that this program reads.
+
+    Attributes:
+        spec: of the screening, as JSON; None where this journal knows nothing of it.
     """
 
     def __init__(self, path: Path, screening: str) -> None:
-        self._reader = JournalReader(path)
-        self._connection = self._reader.connection
-        self._screening = find_screening(self._connection, screening)
+        super().__init__(path)
         self._runs: dict[int | str, RunRow] = {}
+        # A bit for each citation: a set of keys would grow with the journal.
         self._seen = bytearray()
-        self._unpack = zstandard.ZstdDecompressor()
-        self.path = path
-        self.header = self._reader.header
-        spec = next((one for one in self._reader.screenings() if one.name == screening), None)
-        self.spec = spec.spec if spec is not None else None
-        """The spec as JSON, None where this journal knows nothing of the screening."""
-
-    def damage(self) -> list[str]:
-        """What SQLite finds wrong with the file."""
-        return self._reader.damage()
+        try:
+            self._screening = find_screening(self._connection, screening)
+            self.spec = next((one.spec for one in self.screenings() if one.name == screening), None)
+        except apsw.Error as err:
+            self.close()
+            raise translate(err, path) from err
 
     def facts(self, key: CitationKey) -> Facts | None:
         """All about a citation, None where there is nothing; it is seen from then on."""
@@ -167,13 +163,9 @@ class Evidence:
             counts[table] = int(self._connection.execute(sql, (self._screening,)).get)
         return {table: rows for table, rows in counts.items() if rows}
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._reader.close()
-
     def _facts(self, number: int) -> Facts | None:
         ours = (self._screening, number)
-        settled = [_settled_row(*row) for row in self._connection.execute(_SETTLED, ours)]
+        settled = [self._settled_row(row) for row in self._connection.execute(_SETTLED, ours)]
         attempts = [self._asked_row(row) for row in self._connection.execute(_ATTEMPTS, ours)]
         if not settled and not attempts:
             return None
@@ -190,3 +182,54 @@ class Evidence:
             delivered=self._connection.execute(sql, ours).get,
             prompts={attempt.input_hash: self._prompt(attempt.input_hash) for attempt in attempts},
         )
+
+    def _settled_row(self, row: tuple[Any, ...]) -> SettledRow:
+        seq, run, instance_id, input_hash, usable, result, attempt, json = row
+        try:
+            outcome = None if json is None else self._outcome(json)
+        except msgspec.MsgspecError:
+            outcome = None
+        return SettledRow(seq, run, instance_id, input_hash, bool(usable), result, attempt, outcome)
+
+    def _asked_row(self, row: tuple[Any, ...]) -> AskedRow:
+        attempt, run, instance_id, input_hash, ended = row[:5]
+        return AskedRow(attempt, run, instance_id, input_hash, None if ended is None else self._ended_row(row[4:]))
+
+    def _ended_row(self, row: tuple[Any, ...]) -> EndedRow:
+        seq, fault, billed, *tokens, cost_usd, reply = row[:9]
+        status, model, fingerprint, finish_reason, request_id, packed = row[9:]
+        body = None if packed is None else self._unpacked_or_none(packed)
+        return EndedRow(
+            seq=seq,
+            fault=fault,
+            billed=billed,
+            usage=Usage(*tokens),
+            cost_usd=cost_usd,
+            whole=reply is not None and (packed is None) == (body is None),
+            status=status,
+            answering_model=model,
+            system_fingerprint=fingerprint,
+            finish_reason=finish_reason,
+            request_id=request_id,
+            body=body,
+        )
+
+    def _prompt(self, input_hash: bytes) -> bytes | None:
+        row = self._connection.execute("SELECT zstd FROM prompt WHERE input_hash = ?", (input_hash,)).fetchone()
+        return None if row is None else self._unpacked_or_none(row[0])
+
+    def _unpacked_or_none(self, packed: bytes) -> bytes | None:
+        try:
+            return self._unpacked(packed)
+        except zstandard.ZstdError:
+            return None
+
+    def _mark(self, number: int) -> None:
+        place, bit = divmod(number, 8)
+        if place >= len(self._seen):
+            self._seen.extend(bytes(place + 1 - len(self._seen)))
+        self._seen[place] |= 1 << bit
+
+    def _is_marked(self, number: int) -> bool:
+        place, bit = divmod(number, 8)
+        return place < len(self._seen) and bool(self._seen[place] >> bit & 1)

@@ -134,6 +134,10 @@ class SqliteStore:
         """Count; indexes hold all that is needed."""
         return await self._reader.run(reads.counts, screening, partition)
 
+    async def damage(self) -> Sequence[str]:
+        """What SQLite finds wrong with the file; nothing where it is whole. Reads all of it."""
+        return await self._reader.run(reads.damage)
+
     async def close(self) -> None:
         """Give back claims, fold the log into the file, let go; safe to call twice."""
         if self._closed:

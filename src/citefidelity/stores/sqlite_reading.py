@@ -153,6 +153,11 @@ def counts(connection: apsw.Connection, screening: str, partition: Partition) ->
         )
 
 
+def damage(connection: apsw.Connection) -> list[str]:
+    """What SQLite finds wrong with the file; nothing where it is whole. Reads all of it."""
+    return [str(found) for (found,) in rows(connection, "PRAGMA integrity_check") if found != "ok"]
+
+
 def record_of(row: Sequence[Any]) -> Record:
     """The record from the columns that hold it."""
     source_id, target_id, reference_id, qualified, context_count, fields, contexts = row

@@ -1,0 +1,75 @@
+"""The commands that look after what a run has done, put together: settings in, what was found or done out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from citefidelity.app import journal_path
+from citefidelity.audit import Wanted, audit
+from citefidelity.audited import Audit
+from citefidelity.clock import SystemClock
+from citefidelity.errors import UsageError
+from citefidelity.holding import hold
+from citefidelity.ports import Clock, JournalRow
+from citefidelity.reading import opened
+from citefidelity.reopening import Wish
+from citefidelity.retrying import RetryReport, failure_kinds, retry
+from citefidelity.settings import Settings
+
+
+async def verify(
+    settings: Settings, journals: Sequence[Path] = (), *, on_page: Callable[[int], None] = lambda _: None
+) -> Audit:
+    """Audit the store and these journals, or the one in the usual place. Writes nothing; may go on beside a run.
+
+    Args:
+        settings: which store and screening.
+        journals: files; of none, the journal that a run with these settings would use, if it is there.
+        on_page: told how many citations are done, now and then.
+
+    Raises:
+        StoreError: the store or a journal is not there, or cannot be read.
+    """
+    async with opened(settings) as store:
+        usual = await journal_path(settings, store)
+        missing = None
+        if not journals:
+            there = await asyncio.to_thread(usual.exists)
+            journals, missing = ([usual], None) if there else ([], usual)
+        return await audit(
+            store,
+            Wanted(screening=settings.screening, address=str(settings.store), journals=journals, missing=missing),
+            on_page=on_page,
+        )
+
+
+async def retry_failed(
+    settings: Settings, kinds: Collection[str] = (), *, changed: bool = False, clock: Clock | None = None
+) -> RetryReport:
+    """Set failures aside, or with ``changed`` what was judged by other texts, so that the next run asks again.
+
+    Args:
+        settings: which store, journal and screening.
+        kinds: of failures; of none, all but ``no_evidence``.
+        changed: instead of failures, contexts whose input has changed since they were judged.
+        clock: time; the real one unless told.
+
+    Raises:
+        UsageError: a kind is none of the table, kinds are given beside ``changed``, or there is no such screening.
+        StoreHeld: a run, or another command that writes, works on the screening.
+        StoreError: the store or the journal is not there, or cannot be used.
+    """
+    if kinds and changed:
+        raise UsageError("--kind is about failures, --changed about texts. Nothing was done.", "Give one of them.")
+    clock = clock or SystemClock()
+    wish = Wish(screening=settings.screening, kinds=failure_kinds(kinds), changed=changed, partition=settings.partition)
+    async with hold(settings, "citefidelity retry", clock) as held:
+        own_row = JournalRow(
+            journal_id=held.journal.journal_id,
+            host=held.host,
+            path=str(held.journal.path),
+            partition=settings.partition,
+        )
+        return await retry(held.store, held.journal, wish, own_row=own_row, now=clock.wall)
