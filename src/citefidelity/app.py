@@ -17,6 +17,8 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+import msgspec
+
 from citefidelity.addresses import (
     EmbeddedAddress,
     journal_beside,
@@ -119,7 +121,9 @@ async def run(
         journal = await stack.enter_async_context(
             await open_journal(path, store_id=await store.store_id(), holder=holder, clock=clock)
         )
-        claim = await store.claim(settings.screening, settings.partition, holder)
+        # The journal's lock is ours: a claim that names the same journal is a dead run's, and is taken over at once.
+        owner = msgspec.structs.replace(holder, journal_id=journal.journal_id)
+        claim = await store.claim(settings.screening, settings.partition, owner)
         stack.push_async_callback(claim.release)
         spent = await journal.look(lambda view: view.totals(settings.screening))
         model, asking = await stack.enter_async_context(model_for(settings, spec, spent, clock.wall()))

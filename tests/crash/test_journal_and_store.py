@@ -44,6 +44,10 @@ def test_a_second_run_is_refused_and_names_the_first(place: Place) -> None:
         beside = run_cli([*place.command()[3:], "--journal", "other", "--new-journal"], cwd=place.directory)
         assert (beside.code, str(run.pid) in beside.error()["message"]) == (5, True), beside
         assert place.stats()["received"] == 4
+        # Where claims outlive their owner, this is how the next run on the journal knows that it is dead.
+        (claim,) = (path for path in (place.directory / f"{STORE}.claims").iterdir() if path.name != "gate")
+        journal_id = place.journal("SELECT journal_id FROM journal")[0][0]
+        assert msgspec.json.decode(claim.read_bytes())["holder"]["journal_id"] == journal_id
 
 
 @pytest.mark.guarantee("G5")
