@@ -15,6 +15,9 @@ import pytest
 
 from citefidelity.clock import SystemClock
 from citefidelity.errors import StoreError, StoreHeld, StoreMissing, StoreUnavailable
+from citefidelity.exports import Output, export
+from citefidelity.imports import import_files
+from citefidelity.intake import Inputs
 from citefidelity.kinds import UndeliverableKind
 from citefidelity.ports import ToDo
 from citefidelity.records import WHOLE, Delivery, Partition
@@ -233,6 +236,21 @@ async def test_the_file_has_the_rights_that_the_user_asked_for(tmp_path: Path) -
     mask = os.umask(0)
     os.umask(mask)
     assert (tmp_path / "store.db").stat().st_mode & 0o777 == 0o644 & ~mask
+
+
+@pytest.mark.usefixtures("no_blocking")
+async def test_the_event_loop_never_waits_for_the_disk(tmp_path: Path) -> None:
+    """Opening, claims, writing, reading, import, export and closing all happen in threads."""
+    store = await make_store(tmp_path / "store.db", records=3)
+    claim = await store.claim(None, WHOLE, make_holder())
+    await deliver(store, make_delivery(1))
+    assert await to_do(store) == [make_key(0), make_key(2)]
+    for name in ("out.jsonl.gz", "out.csv", "out.parquet"):
+        await export(store, "main", Output(path=tmp_path / name))
+        report = await import_files(store, Inputs(names=[str(tmp_path / name)]))
+        assert report.records == 3
+    await claim.release()
+    await store.close()
 
 
 async def test_scans_read_indexes_not_texts(store: SqliteStore) -> None:

@@ -6,6 +6,7 @@ on disk before they count (write-ahead log, ``synchronous=FULL``).
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
@@ -45,7 +46,9 @@ async def open_sqlite(path: str | Path, *, create: bool, clock: Clock) -> Sqlite
         StoreMissing: there is no store, and none is to be made.
         StoreError: the file is something else, is damaged, or cannot be written.
     """
-    store = SqliteStore(Path(path), create=create, clock=clock)
+    # Two names of one file must meet in one lock.
+    real = Path(await asyncio.to_thread(os.path.realpath, path))
+    store = SqliteStore(real, create=create, clock=clock)
     try:
         await store.store_id()
     except BaseException:
@@ -58,11 +61,9 @@ class SqliteStore:
     """Fulfils :class:`~citefidelity.ports.Store`; made by :func:`open_sqlite`."""
 
     def __init__(self, path: Path, *, create: bool, clock: Clock) -> None:
-        # Two names of one file must meet in one lock.
-        real = Path(os.path.realpath(path))
-        self._writer = Database(real, partial(open_writer, real, create=create))
-        self._reader = Database(real, partial(open_reader, real))
-        self._desk = ClaimDesk(real, self._writer.thread)
+        self._writer = Database(path, partial(open_writer, path, create=create))
+        self._reader = Database(path, partial(open_reader, path))
+        self._desk = ClaimDesk(path, self._writer.thread)
         self._claims: list[FileClaim] = []
         self._clock = clock
         self._closed = False
