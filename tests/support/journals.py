@@ -63,7 +63,7 @@ def make_settled(outcome: Outcome | None = None, key: CitationKey | None = None,
 
 def make_transient(run: str = "run-1", **fields: Any) -> Settled:
     """A context whose attempts of one run were used up."""
-    return make_settled(make_failed(kind="timeout", retryable=True), run=run, **fields)
+    return make_settled(**{"outcome": make_failed(kind="timeout", retryable=True), "run": run, **fields})
 
 
 def make_reopened(key: CitationKey | None = None, instance_id: str = "1", screening: str = "main") -> Reopened:

@@ -141,7 +141,10 @@ def translate(err: apsw.Error, path: Path) -> StoreError:
                 kind="disk_full",
             )
         case _:
-            return JournalError(f"The journal {path} cannot be used ({err}). What was acknowledged is in it.")
+            return JournalError(
+                f"The journal {path} cannot be used ({err}). What was acknowledged is in it.",
+                "Look to the disk it lies on, then run the same command again.",
+            )
 
 
 def scalar(connection: apsw.Connection, sql: str, *bindings: apsw.SQLiteValue) -> Any:

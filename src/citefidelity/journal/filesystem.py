@@ -64,7 +64,7 @@ def network_filesystem(path: Path) -> str | None:
             mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text(errors="surrogateescape"))
         except OSError:
             return None
-    kind = _type_at(path, mounts)
+    kind = type_at(PurePath(os.path.realpath(path)), mounts)
     # Of file systems in user space nobody knows what their locks are worth; fuseblk is a local disk.
     return kind if kind in _NETWORK or kind.startswith("fuse.") else None
 
@@ -157,15 +157,15 @@ def cloud_folder(path: PurePath) -> str | None:
     return next((part for part in path.parts if part.startswith(_CLOUD_FOLDERS)), None)
 
 
-def _type_at(path: Path, mounts: list[tuple[str, str]]) -> str:
-    real = PurePath(os.path.realpath(path))
-    holding = [(len(PurePath(point).parts), order) for order, (point, _) in enumerate(mounts) if _below(real, point)]
-    # Of mounts on the same point the last covers the others.
-    return mounts[max(holding)[1]][1] if holding else ""
-
-
-def _below(path: PurePath, mount_point: str) -> bool:
-    return path.is_relative_to(mount_point)
+def type_at(path: PurePath, mounts: list[tuple[str, str]]) -> str:
+    """The type of the file system that holds ``path``, by its nearest mount point; "" where none does."""
+    nearest, depth = "", 0
+    for point, kind in mounts:
+        parts = len(PurePath(point).parts)
+        # Of mounts on the same point the last covers the others.
+        if path.is_relative_to(point) and parts >= depth:
+            nearest, depth = kind, parts
+    return nearest
 
 
 def _refuse_orphan_log(journal: Path) -> None:

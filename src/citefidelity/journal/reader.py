@@ -154,7 +154,10 @@ class JournalView:
 
     def damage(self) -> list[str]:
         """What SQLite finds wrong with the file; nothing where it is whole. Reads all of it."""
-        return [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
+        try:
+            return [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
+        except apsw.CorruptError as err:
+            return [str(err)]
 
     def _of(self, sql: str, screening: str, key: CitationKey | None, and_citation: str) -> Iterator[tuple[Any, ...]]:
         number = self._number(screening)

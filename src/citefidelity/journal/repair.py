@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from citefidelity.facts import Fact
+from citefidelity.facts import Asked, Fact
 
 _INT64 = 2**63
 
@@ -14,7 +14,9 @@ _INT64 = 2**63
 def repaired(fact: Fact) -> Fact:
     """The same fact with half surrogate pairs as backslash escapes and integers within 64 bits."""
     plain = msgspec.to_builtins(fact, builtin_types=(bytes,))
-    return msgspec.convert(holdable(plain), type(fact), builtin_types=(bytes,))
+    whole = msgspec.convert(holdable(plain), type(fact), builtin_types=(bytes,))
+    # What was sent must be shown as it was, and is kept as bytes, which hold anything.
+    return msgspec.structs.replace(whole, prompt=fact.prompt) if isinstance(fact, Asked) else whole
 
 
 def holdable(value: Any) -> Any:
