@@ -20,7 +20,7 @@ from citefidelity.loading import load_settings
 from citefidelity.settings import Settings
 
 if TYPE_CHECKING:
-    from citefidelity.audit import AuditReport
+    from citefidelity.audited import Audit
     from citefidelity.imports import ImportReport
     from citefidelity.report import RunReport
 
@@ -69,15 +69,15 @@ async def run(**given: Setting) -> RunReport:
     return await app.run(settings(**given))
 
 
-async def verify(**given: Setting) -> AuditReport:
+async def verify(**given: Setting) -> Audit:
     """Audit store and journal, as ``citefidelity verify`` does. Asks nothing and changes nothing.
 
     Raises:
         StoreError: the store or the journal cannot be read.
     """
-    from citefidelity.upkeep import verified  # noqa: PLC0415 - as above
+    from citefidelity import upkeep  # noqa: PLC0415 - as above
 
-    return await verified(settings(**given))
+    return await upkeep.verify(settings(**given))
 
 
 async def results(**given: Setting) -> AsyncIterator[dict[str, Any]]:

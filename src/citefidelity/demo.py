@@ -112,7 +112,7 @@ class Demo:
             unassessable=totals.states.get("unassessable", 0),
             failed=totals.states.get("failed", 0),
             calls=totals.calls + totals.open_attempts,
-            violations=int(verified["violation_count"]),
+            violations=int(verified["violations_total"]),
             seconds=self._clock.monotonic() - began,
             rows=self._rows(),
         )
