@@ -15,6 +15,7 @@ from citefidelity.clock import iso
 from citefidelity.completion import Completion, read_completion
 from citefidelity.facts import Asked, Ended, Settled
 from citefidelity.faults import Fault, classify
+from citefidelity.gate import LONGEST_WAIT_S
 from citefidelity.kinds import PERMANENT, FailureKind, ProviderFault
 from citefidelity.opening import Job
 from citefidelity.ports import CallFault, Price, Question, RawReply
@@ -201,8 +202,10 @@ class Concluder:
         if fault.action == "fail_context":
             return self._fail(job, ended, fault, at, retryable=False)
         if job.attempts < self._max_attempts:
-            return Again(fault.retry_after or backoff(job.attempts, self._random))
-        if not provider_well:
+            return Again(min(fault.retry_after or backoff(job.attempts, self._random), LONGEST_WAIT_S))
+        # Where nothing but contexts that failed before is left to ask, nobody else can show that the provider is well;
+        # they would stay to do for ever.
+        if not provider_well and not (ended.sent and job.past.transient_runs):
             return Leave()
         permanent = job.past.transient_runs + 1 >= RUNS_UNTIL_PERMANENT
         return self._fail(job, ended, fault, at, retryable=not permanent)

@@ -57,6 +57,7 @@ class Deliverer:
         self._writing = 0
         self._due = asyncio.Event()
         self._closing = False
+        self._hurried = False
         self.undeliverable: dict[CitationKey, Receipt] = {}
         self.drained: Callable[[], None] = lambda: None
         """Called whenever the queue has become shorter."""
@@ -85,6 +86,10 @@ class Deliverer:
         """Nothing more comes: deliver what waits, then end."""
         self._closing = True
         self._due.set()
+
+    def hurry(self) -> None:
+        """The run leaves: once closed, a store that is away is not waited for."""
+        self._hurried = True
 
     async def run(self) -> None:
         """Deliver until closed and empty, or until the store is given up."""
@@ -132,7 +137,7 @@ class Deliverer:
             try:
                 return await self._sink.deliver(self._screening, self._run, at, batch)
             except StoreUnavailable:
-                if self._closing or self._clock.monotonic() + wait > give_up:
+                if (self._closing and self._hurried) or self._clock.monotonic() + wait > give_up:
                     raise
                 await self._clock.sleep(wait)
                 wait = min(2 * wait, LONGEST_WAIT_S)

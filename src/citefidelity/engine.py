@@ -17,7 +17,7 @@ from citefidelity.calls import Halt
 from citefidelity.conclude import Concluder
 from citefidelity.deadlines import Deadlines
 from citefidelity.deliver import Deliverer
-from citefidelity.errors import StoreError
+from citefidelity.errors import StoreError, StoreHeld
 from citefidelity.facts import Asked, ContextPast, Fact, Settled
 from citefidelity.kinds import FailureKind
 from citefidelity.line import Line
@@ -73,6 +73,7 @@ class Engine:
             store_is_full=lambda: parts.deliverer.full,
         )
         self._line.halted = self._halted
+        self._line.claim_lost = self._claim_lost
         self._line.taken = self._look_for_room
         self._room_made = asyncio.Event()
         self._open = 0
@@ -117,6 +118,7 @@ class Engine:
         self.stopped = why
         self._grace = asyncio.get_running_loop().call_later(self._limits.grace, self._parts.deadlines.cut_all)
         self._line.close()
+        self._parts.deliverer.hurry()
         self._room_made.set()
 
     # Feeding: citations are opened only as fast as their contexts are wanted.
@@ -242,6 +244,9 @@ class Engine:
 
     async def _answer(self, task: asyncio.Task[Any], question: Question) -> RawReply | CallFault:
         """The reply, or why there is none. A reply that is there is kept, whoever wants to cut the call off."""
+        # Both may have changed while *asked* was on its way to the disk.
+        if self.stopped:
+            return CallFault(FailureKind.ABANDONED, "the run was stopped before the request left", sent=False)
         if not self._line.claim_holds():
             return CallFault(FailureKind.ABANDONED, "the claim on the store was not surely held", sent=False)
         call = self._parts.deadlines.enter(task)
@@ -307,6 +312,13 @@ class Engine:
         if self.halt is None:
             self.halt = halt
         self.stop("budget" if halt.kind == "budget" else "provider")
+
+    def _claim_lost(self) -> None:
+        message = (
+            "The claim on the store could not be renewed for two minutes: the store does not answer, or another run "
+            "has taken the claim over. Asking has stopped; every answer is safe in the journal."
+        )
+        self._store_lost(StoreHeld(message, "See that no other run works on it, then run again.", kind="claim_lost"))
 
     def _nothing_answered(self) -> Halt:
         kind, _ = self._parts.meter.faults.most_common(1)[0]

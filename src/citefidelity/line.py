@@ -19,6 +19,9 @@ from citefidelity.ports import Claim, Clock
 CLAIM_CHECK_S = 0.5
 """How soon to look again at a claim that is not surely ours."""
 
+CLAIM_PATIENCE_S = 120.0
+"""How long a claim may be unsure before it counts as lost: the store is away, or another has taken it."""
+
 
 class Line:
     """Hands out contexts to workers, as far as admission, the claim and the store allow."""
@@ -42,8 +45,11 @@ class Line:
         self._unfinished = 0
         self._more_to_come = True
         self._closed = False
+        self._unsure_since: float | None = None
         self.halted: Callable[[Halt], None] = lambda _: None
         """Called when admission says that the run must stop."""
+        self.claim_lost: Callable[[], None] = lambda: None
+        """Called when the claim has not been surely ours for too long."""
         self.taken: Callable[[], None] = lambda: None
         """Called when a context has been handed out: there may be room for more."""
 
@@ -97,7 +103,11 @@ class Line:
         """The next context, if one may be asked right now; its call is then admitted."""
         if self._closed or not self._ready or self._store_is_full():
             return None
-        wait = CLAIM_CHECK_S if not self.claim_holds() else self._admission.try_enter(self._ready[0].load)
+        if not self.claim_holds():
+            self._wait_for_claim()
+            return None
+        self._unsure_since = None
+        wait = self._admission.try_enter(self._ready[0].load)
         if wait == 0:
             job = self._ready.popleft()
             self.taken()
@@ -130,6 +140,15 @@ class Line:
     def claim_holds(self) -> bool:
         """Whether the claim on the store is surely ours at this moment."""
         return self._clock.monotonic() < self._claim.holds_until()
+
+    def _wait_for_claim(self) -> None:
+        now = self._clock.monotonic()
+        if self._unsure_since is None:
+            self._unsure_since = now
+        if now - self._unsure_since > CLAIM_PATIENCE_S:
+            self.claim_lost()
+        else:
+            self._pump_in(CLAIM_CHECK_S)
 
     def _back(self, job: Job) -> None:
         if not self._closed:

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from citefidelity.facts import Asked, Ended, Fact, Settled
+from citefidelity.facts import Asked, Fact, Settled
 from citefidelity.ports import Found, Question, RawReply, ToDo
 from citefidelity.records import Delivery, Receipt
 from citefidelity.testing.journal import MemoryJournal
 from citefidelity.testing.model import ScriptedModel
 from citefidelity.testing.store import MemoryStore
-from support.bench import assert_right, at, outcomes, screen
+from support.bench import FirstJournal, assert_right, at, outcomes, screen
 from support.makers import make_record
 from support.virtual_time import VirtualClock, run_virtual
 
@@ -160,86 +160,6 @@ def test_nothing_leaves_before_it_is_noted_and_nothing_counts_before_it_is_on_di
     run_virtual(main())
 
 
-def ended(journal: MemoryJournal) -> list[Ended]:
-    """All ends of attempts, in order."""
-    return [fact for fact in journal.facts if isinstance(fact, Ended)]
-
-
-@pytest.mark.guarantee("G6")
-@pytest.mark.parametrize(
-    ("act", "kind"),
-    [("half_verdict", "unreadable_reply"), ("unknown_category", "unreadable_reply"), ("length", "truncated")],
-)
-def test_an_answer_that_cannot_be_used_is_asked_for_once_more(act: str, kind: str) -> None:
-    """Twice of no use, a context fails with its kind, never with a category; the raw replies are kept."""
-
-    async def main() -> None:
-        store, journal = memory(3), MemoryJournal()
-        model = ScriptedModel(VirtualClock(), [f"{act}@2*always", f"{act}@3*1"])
-        ran = await screen(store, journal, model)
-        assert (ran.numbers.answered, ran.numbers.failed, ran.report.exit_code) == (2, 1, 3)
-        assert sorted(model.stats().hits.values()) == [1, 2, 2]
-        (bad,) = [one for one in (await outcomes(store)).values() if one.state == "failed"]
-        assert bad.verdict is None
-        assert bad.failure is not None
-        assert (bad.failure.kind, bad.failure.retryable) == (kind, False)
-        assert [end.fault for end in ended(journal)].count(kind) == 3
-        assert all(end.body for end in ended(journal))
-
-    run_virtual(main())
-
-
-@pytest.mark.guarantee("G6")
-def test_the_further_ask_is_counted_over_runs() -> None:
-    """A run that was cut short after an unreadable reply leaves one ask, not two."""
-
-    async def main() -> None:
-        store, journal = memory(1), MemoryJournal()
-        model = ScriptedModel(VirtualClock(), ["half_verdict@1*1", "silence@1*2", "half_verdict@1*always"])
-        first = await screen(
-            store, journal, model, grace=0.0, during=lambda engine: at(5.0, lambda: engine.stop("interrupted"))
-        )
-        assert (first.why, model.stats().received) == ("interrupted", 2)
-        second = await screen(store, journal, model, run="run-2")
-        assert (second.numbers.failed, second.report.exit_code, model.stats().received) == (1, 3, 3)
-
-    run_virtual(main())
-
-
-def test_a_cut_answer_is_asked_for_with_a_larger_limit() -> None:
-    """After `length`, the same context is asked with twice the tokens; no other is."""
-
-    async def main() -> None:
-        journal = MemoryJournal()
-        model = ScriptedModel(VirtualClock(), ["length@2*1"])
-        await screen(memory(3), journal, model, concurrency=1)
-        manners = [fact.manner for fact in journal.facts if isinstance(fact, Asked)]
-        assert sum(manner is not None and "max_output_tokens" in manner for manner in manners) == 1
-        assert len(manners) == 4
-
-    run_virtual(main())
-
-
-def test_a_server_that_does_not_know_the_format_is_asked_in_another_from_then_on() -> None:
-    """The complaint comes once per call in flight, uses up no attempt, and nobody asks that way again."""
-
-    async def main() -> None:
-        journal = MemoryJournal()
-
-        class NoSchema(ScriptedModel):
-            async def ask(self, question: Question) -> RawReply:
-                reply = await super().ask(question)
-                if question.style == "json_schema":
-                    return RawReply(400, b'{"error": {"message": "response_format is not supported"}}', {})
-                return reply
-
-        ran = await screen(memory(20), journal, NoSchema(VirtualClock()), concurrency=4, max_attempts=1)
-        assert (ran.numbers.answered, ran.report.exit_code) == (20, 0)
-        assert ran.numbers.calls <= 24
-
-    run_virtual(main())
-
-
 def test_what_has_no_evidence_is_settled_without_a_call() -> None:
     """A context without evidence ends as unassessable; its neighbours are asked, and the citation is delivered."""
     bare = {"instance_id": 2, "context_text": "As shown before [9]."}
@@ -291,7 +211,7 @@ def test_a_limit_counts_citations_with_something_to_ask() -> None:
 def test_queues_stay_short_over_a_hundred_thousand_contexts() -> None:
     """Citations are opened as they are wanted: neither contexts nor finished citations pile up."""
 
-    class Forgetful(MemoryJournal):
+    class Forgetful(FirstJournal):
         async def append(self, facts: Sequence[Fact]) -> None:
             del facts
             await asyncio.sleep(0)

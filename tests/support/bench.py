@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from citefidelity.engine import Engine, Why
 from citefidelity.errors import StoreError
-from citefidelity.facts import Asked, Ended, Fact, Settled
+from citefidelity.facts import Asked, ContextPast, Ended, Fact, Settled
 from citefidelity.meter import Snapshot
 from citefidelity.ports import Claim, Clock, Journal, Model, Store
-from citefidelity.records import WHOLE, Outcome
+from citefidelity.records import WHOLE, CitationKey, Outcome
 from citefidelity.report import RunReport, Started
 from citefidelity.screening import Asking, Screening
 from citefidelity.spec import Spec, builtin_spec, resolve
 from citefidelity.spec_toml import SpecPart
 from citefidelity.testing.answers import Choices, verdict_for
+from citefidelity.testing.journal import MemoryJournal
 from support.dice import dice
 from support.makers import make_holder
 from support.virtual_time import VirtualClock
 
 SPEC: Spec = resolve(builtin_spec(), None, SpecPart(provider="openai", base_url="http://localhost/v1", model="m"))
+
+
+class FirstJournal(MemoryJournal):
+    """Has nothing to recall, and says so at once: looking through all facts for each page takes long."""
+
+    async def recall(self, screening: str, keys: Sequence[CitationKey]) -> dict[CitationKey, ContextPast]:
+        """Nothing."""
+        del screening, keys
+        return {}
 
 
 class Ran(NamedTuple):
