@@ -18,17 +18,23 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from plot import draw
 from workload import write_bodies, write_records
 
 HERE = Path(__file__).parent
-CASES = {
-    "a": {"latency": "0", "concurrency": 100, "contexts": 5_000},
-    "b": {"latency": "1", "concurrency": 100, "contexts": 1_000},
-    "c": {"latency": "1", "concurrency": 1_000, "contexts": 5_000},
-}
+
+
+class Case(NamedTuple):
+    """What every contender is asked to do. ``latency`` is of the mock, in seconds."""
+
+    latency: str
+    concurrency: int
+    contexts: int
+
+
+CASES = {"a": Case("0", 100, 5_000), "b": Case("1", 100, 1_000), "c": Case("1", 1_000, 5_000)}
 CONTENDERS = ("bare", "ours", "sdk", "threads")
 Result = dict[str, float]
 
@@ -45,14 +51,18 @@ def main() -> None:
     results: dict[str, dict[str, list[Result]]] = {}
     with tempfile.TemporaryDirectory(prefix="citefidelity-bench-") as name:
         for case in arguments.cases:
-            work = Work(Path(name) / case, **CASES[case])
+            work = Work(Path(name) / case, CASES[case])
             results[case] = {contender: [] for contender in contenders}
             for number in range(arguments.rounds):
                 for contender in contenders:
                     result = work.measure(contender)
                     results[case][contender].append(result)
                     sys.stderr.write(f"{case} {number + 1}/{arguments.rounds} {contender}: {_short(result)}\n")
-    report = {"machine": _machine(Path(tempfile.gettempdir())), "cases": CASES, "results": results}
+    report = {
+        "machine": _machine(Path(tempfile.gettempdir())),
+        "cases": {name: case._asdict() for name, case in CASES.items()},
+        "results": results,
+    }
     table = make_table(results)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "bench.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -64,11 +74,12 @@ def main() -> None:
 class Work:
     """One case: its records and the same prompts as ready-made bodies."""
 
-    def __init__(self, directory: Path, *, latency: str, concurrency: int, contexts: int) -> None:
+    def __init__(self, directory: Path, case: Case) -> None:
         directory.mkdir()
-        self.directory, self.latency, self.concurrency, self.contexts = directory, latency, concurrency, contexts
+        self.directory = directory
+        self.latency, self.concurrency, self.contexts = case
         self.records, self.bodies = directory / "records.jsonl", directory / "bodies.jsonl"
-        write_records(self.records, contexts)
+        write_records(self.records, self.contexts)
         write_bodies(self.records, self.bodies)
         self.number = 0
 

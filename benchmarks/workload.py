@@ -12,11 +12,9 @@ from citefidelity.spec import builtin_spec, resolve
 from citefidelity.spec_toml import SpecPart
 
 CONTEXTS_A_CITATION = 3
-WORDS = tuple(
-    # One word to a line would fill a page.
-    "the of a in cells patients treatment observed increased protein expression response model effect signifi"
-    "cant results study group control measured levels compared during after higher lower analysis showed between rate".split()
-)
+WORDS = """the of a in cells patients treatment observed increased protein expression response model effect
+significant results study group control measured levels compared during after higher lower analysis showed between
+rate""".split()
 
 
 def write_records(path: Path, contexts: int) -> None:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from citefidelity.errors import CitefidelityError
 
 if TYPE_CHECKING:
-    from citefidelity.api import import_files, results, run, settings, verify
+    from citefidelity.api import import_files, results, run, verify
 
-__all__ = ["CitefidelityError", "import_files", "results", "run", "settings", "verify"]
+__all__ = ["CitefidelityError", "import_files", "results", "run", "verify"]
 
 
 def __getattr__(name: str) -> object:

@@ -27,21 +27,6 @@ if TYPE_CHECKING:
 Setting = str | int | float | bool | Path | None
 
 
-def settings(*, environ: Mapping[str, str] | None = None, directory: Path | None = None, **given: Setting) -> Settings:
-    """The settings of one call: what is given, over the environment, over ``citefidelity.toml``, over the defaults.
-
-    Args:
-        environ: the environment; the process's own unless given.
-        directory: where ``citefidelity.toml`` is looked for; the working directory unless given.
-        given: settings by name, as ``citefidelity config`` lists them.
-
-    Raises:
-        UsageError: a name is not known, or a value cannot be.
-    """
-    flags = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
-    return load_settings(flags, environ=os.environ if environ is None else environ, directory=directory or Path())
-
-
 async def import_files(*files: str | Path, **given: Setting) -> ImportReport:
     """Import citations into the store, as ``citefidelity import`` does; safe to repeat.
 
@@ -52,7 +37,7 @@ async def import_files(*files: str | Path, **given: Setting) -> ImportReport:
     from citefidelity.intake import Inputs  # noqa: PLC0415 - what is not called is not loaded
     from citefidelity.moving import import_into  # noqa: PLC0415 - as above
 
-    return await import_into(settings(**given), Inputs(names=tuple(str(file) for file in files)))
+    return await import_into(_settings(given), Inputs(names=tuple(str(file) for file in files)))
 
 
 async def run(**given: Setting) -> RunReport:
@@ -66,7 +51,7 @@ async def run(**given: Setting) -> RunReport:
     """
     from citefidelity import app  # noqa: PLC0415 - as above
 
-    return await app.run(settings(**given))
+    return await app.run(_settings(given))
 
 
 async def verify(**given: Setting) -> Audit:
@@ -77,7 +62,7 @@ async def verify(**given: Setting) -> Audit:
     """
     from citefidelity import upkeep  # noqa: PLC0415 - as above
 
-    return await upkeep.verify(settings(**given))
+    return await upkeep.verify(_settings(given))
 
 
 async def results(**given: Setting) -> AsyncIterator[dict[str, Any]]:
@@ -89,8 +74,13 @@ async def results(**given: Setting) -> AsyncIterator[dict[str, Any]]:
     from citefidelity.reading import opened  # noqa: PLC0415 - as above
     from citefidelity.record_format import exported  # noqa: PLC0415 - as above
 
-    chosen = settings(**given)
+    chosen = _settings(given)
     async with opened(chosen) as store:
         async for page in store.stored(chosen.screening):
             for stored in page:
                 yield json.loads(exported(stored))
+
+
+def _settings(given: Mapping[str, Setting]) -> Settings:
+    flags = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    return load_settings(flags, environ=os.environ)
