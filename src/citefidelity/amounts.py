@@ -29,6 +29,13 @@ def duration(seconds: float | None) -> str:
     return f"{whole // DAY} d {whole % DAY // HOUR:02d} h"
 
 
+def rate(calls_per_s: float) -> str:
+    """How many calls in what time; slow ones by the minute."""
+    if 0 < calls_per_s < 1:
+        return f"{calls_per_s * MINUTE:.1f} calls/min"
+    return f"{calls_per_s:.1f} calls/s"
+
+
 def short(number: int) -> str:
     """A large number for people: 950, 12.3k, 4.56M."""
     for size, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from citefidelity.amounts import cost, duration, short
+from citefidelity.amounts import cost, duration, rate, short
 from citefidelity.live import Frame
 from citefidelity.meter import Snapshot
 from citefidelity.report import Started
@@ -182,7 +182,7 @@ def contexts_of(snapshot: Snapshot) -> str:
 
 def calls_of(snapshot: Snapshot) -> str:
     """How the calls go."""
-    parts = [f"{snapshot.calls_per_s:.1f} calls/s", f"{snapshot.in_flight:,} of {snapshot.allowed:,} in flight"]
+    parts = [rate(snapshot.calls_per_s), f"{snapshot.in_flight:,} of {snapshot.allowed:,} in flight"]
     if snapshot.latency_p50 is not None:
         parts.append(f"half within {snapshot.latency_p50:.1f} s")
     if snapshot.retries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from citefidelity.amounts import cost, duration, short
+from citefidelity.amounts import cost, duration, rate, short
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,15 @@ def test_cost(usd: float | None, text: str) -> None:
 def test_duration(seconds: float | None, text: str) -> None:
     """Two units at most, rounded before they are divided."""
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("calls_per_s", "text"),
+    [(0.0, "0.0 calls/s"), (0.05, "3.0 calls/min"), (1.0, "1.0 calls/s"), (860.4, "860.4 calls/s")],
+)
+def test_rate(calls_per_s: float, text: str) -> None:
+    """A slow model still shows a number."""
+    assert rate(calls_per_s) == text
 
 
 @pytest.mark.parametrize(
