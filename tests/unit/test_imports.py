@@ -88,7 +88,7 @@ async def test_changes_are_counted_by_what_they_cost(store: MemoryStore, tmp_pat
     """Changed citations, their contexts to judge anew, and those whose verdicts stand nevertheless are told."""
     await store.begin_screening(make_screening_row())
     await import_bytes(store, b"".join(make_line(number) for number in (1, 2, 3)), tmp_path / "a.jsonl")
-    await deliver(store, make_delivery(1))
+    await deliver(store, make_delivery(1), make_delivery(3))
     edited = [make_json(number) for number in (1, 2)]
     for one in edited:
         one["contexts"][0]["context_text"] = "Something else."

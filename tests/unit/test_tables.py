@@ -85,6 +85,17 @@ async def test_columns_find_their_fields(store: MemoryStore, tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("cell", "value"), [("0", 0), ("-7", -7), ("9" * 30, int("9" * 30)), ("007", "007"), ("-0", "-0"), ("1.0", "1.0")]
+)
+async def test_only_plain_integers_become_numbers(
+    store: MemoryStore, tmp_path: Path, cell: str, value: int | str
+) -> None:
+    """What would not come out as it went in stays text."""
+    assert (await import_bytes(store, as_csv(BASE | {"instance_id": cell}), tmp_path / "a.csv")).rejected == 0
+    assert (await imported(store))[0]["contexts"][0]["instance_id"] == value
+
+
 async def test_parquet_keeps_types(store: MemoryStore, tmp_path: Path) -> None:
     """Integers, lists and structs of Parquet come in as they are; NaN and null are absent, dates are text."""
     row = BASE | {
