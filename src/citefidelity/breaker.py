@@ -50,7 +50,6 @@ class Breaker:
         if self._faults:
             self._faults.clear()
         self._open = False
-        self._probing = False
 
     def failed(self, kind: str, now: float) -> None:
         """A call ended in a fault of this kind."""

@@ -35,6 +35,9 @@ BURST_S = 0.25
 SPREAD_S = 1.0
 """What a higher level adds goes out this much later: it is the level that is on trial, not two calls at one moment."""
 
+REFUSAL_S = 4.0
+"""A higher level is on trial for at least as long, that a slow refusal finds it so and is not held against the pace."""
+
 IMPATIENT = 25
 PATIENT = 800
 """Calls answered before something is tried: at first, and after trials that failed. A trial that fails costs a few
@@ -151,7 +154,7 @@ class Throttle:
             self._level_held = self.level
             self.level = min(self._concurrency, self.level + min(self._stride, max(1, self.level // 2)))
             self._spread_until = now + SPREAD_S
-            self._wait_for(2 * self.level, 0.0, now)
+            self._wait_for(2 * self.level, REFUSAL_S, now)
         else:
             self._pace_held = self.pace
             self._set_pace(self.pace * (1.0 + min(LARGEST_STEP, STEP * self._stride)))

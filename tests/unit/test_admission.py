@@ -86,6 +86,16 @@ def test_no_herd_after_the_pause(now: Time) -> None:
     assert fill(admission) == 20
 
 
+def test_burst_below_the_concurrency(now: Time) -> None:
+    """It does not take all of the concurrency to learn what a provider takes."""
+    admission = make_admission(now, concurrency=1_000)
+    for _ in range(50):
+        admission.try_enter(LOAD)
+    for _ in range(30):
+        admission.leave(LOAD, CallEnd("push_back", billed="no"))
+    assert admission.allowed == 20
+
+
 def test_outage_needs_a_probe(now: Time) -> None:
     """A hundred calls that fail together stop nothing; the one that is sent after a pause decides."""
     admission = make_admission(now)

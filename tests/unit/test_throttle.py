@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
 
 from citefidelity.admission import Admission, CallEnd, Load
+from citefidelity.throttle import Throttle
 from support.dice import dice
 from support.simulator import (
     FixedWindow,
@@ -71,12 +73,12 @@ def settle(simulation: Simulation, concurrency: int, hours: float) -> tuple[floa
 @pytest.mark.parametrize("retry_after", [False, True])
 @pytest.mark.parametrize(
     ("allowed", "concurrency", "latency"),
-    [(20, 100, 1.0), (20, 1_000, 8.0), (100, 1_000, 1.0), (100, 400, 8.0), (500, 1_000, 8.0)],
+    [(20, 100, 1.0), (20, 1_000, 8.0), (100, 1_000, 1.0), (100, 200, 0.2), (500, 1_000, 8.0)],
 )
 def test_in_flight(allowed: int, concurrency: int, latency: float, retry_after: bool) -> None:
     """A provider that takes so many calls at a time is kept above 90 % busy, and refuses less than 1 % of calls."""
     simulation = Simulation(InFlight(allowed), latency=uneven(latency, dice(SEED)), retry_after=retry_after)
-    rate, refused = settle(simulation, concurrency, hours=0.5 if latency < 5 else 1)
+    rate, refused = settle(simulation, concurrency, hours={0.2: 0.12, 1.0: 0.3, 8.0: 0.6}[latency])
     assert rate > 0.9 * allowed / latency, f"seed {SEED}"
     assert refused < 0.01, f"seed {SEED}"
 
@@ -103,12 +105,78 @@ def test_both_limits() -> None:
     assert refused < 0.01
 
 
-def test_slow_refusals() -> None:
-    """It does not matter that a refusal takes as long as an answer."""
-    simulation = Simulation(InFlight(20), latency=uneven(2.0, dice(SEED)), refusal_s=2.0)
+@pytest.mark.parametrize(("allowed", "latency", "refusal_s"), [(20, 2.0, 2.0), (10, 0.5, 2.0)])
+def test_slow_refusals(allowed: int, latency: float, refusal_s: float) -> None:
+    """It does not matter that a refusal takes as long as an answer, or longer."""
+    simulation = Simulation(InFlight(allowed), latency=uneven(latency, dice(SEED)), refusal_s=refusal_s)
     rate, refused = settle(simulation, 100, hours=0.5)
-    assert rate > 9
-    assert refused < 0.01
+    assert rate > 0.9 * allowed / latency, f"seed {SEED}"
+    assert refused < 0.01, f"seed {SEED}"
+
+
+def test_back_to_the_level_that_held() -> None:
+    """A higher level that is refused is taken back to the one that held, however few are in flight by then."""
+    throttle, now = Throttle(100), 0.0
+    throttle.left(now)
+    throttle.pushed_back(in_flight=10, now=now, pause=1.0)
+    assert throttle.level == 9
+    while throttle.level == 9:
+        now += 0.1
+        assert throttle.wait(9, now) == math.inf
+        throttle.answered(now)
+    throttle.pushed_back(in_flight=2, now=now + 0.1, pause=1.0)
+    assert throttle.level == 9
+
+
+def proven_throttle(answers_a_second: int, seconds: int) -> tuple[Throttle, float]:
+    """One whose full concurrency has carried so many calls a second for so long; and the time at the end."""
+    throttle, now = Throttle(10), 0.0
+    throttle.left(now)
+    for _ in range(answers_a_second * seconds):
+        now += 1 / answers_a_second
+        throttle.wait(10, now)
+        throttle.answered(now)
+    return throttle, now
+
+
+def test_proven_level_is_not_to_blame() -> None:
+    """A refusal at a level that has carried calls before is held against the pace: a little less than got through."""
+    throttle, now = proven_throttle(10, 30)
+    throttle.pushed_back(in_flight=10, now=now, pause=1.0)
+    assert throttle.level == 10
+    assert throttle.pace == pytest.approx(9.7, rel=0.01)
+
+
+def test_back_to_the_pace_that_held() -> None:
+    """A higher pace that is refused is taken back to the one that held."""
+    throttle, now = proven_throttle(10, 30)
+    throttle.pushed_back(in_flight=10, now=now, pause=1.0)
+    held = throttle.pace
+    while throttle.pace == held:
+        now += 0.1
+        while wait := throttle.wait(1, now):
+            now += wait
+        throttle.left(now)
+        throttle.wait(1, now)
+        throttle.answered(now)
+    assert throttle.pace == pytest.approx(1.05 * held)
+    throttle.pushed_back(in_flight=5, now=now, pause=1.0)
+    assert throttle.pace == held
+
+
+def test_one_refusal_is_one_step() -> None:
+    """However much got through of late, one refusal lowers the pace by a little at least and by a half at most."""
+    throttle, now = proven_throttle(10, 30)
+    throttle.pushed_back(in_flight=10, now=now, pause=1.0)
+    before = throttle.pace
+    for _ in range(300):
+        throttle.answered(now + 1)
+    throttle.pushed_back(in_flight=10, now=now + 1, pause=1.0)
+    assert throttle.pace == pytest.approx(0.97 * before)
+    before = throttle.pace
+    throttle.answered(now + 58)
+    throttle.pushed_back(in_flight=10, now=now + 80, pause=1.0)
+    assert throttle.pace == pytest.approx(before / 2)
 
 
 def test_no_refusal_no_throttle() -> None:
@@ -125,6 +193,23 @@ def test_overload_teaches_nothing() -> None:
     tally = simulation.run(admission, 200.0)
     assert admission.allowed == 100
     assert sum(at > 120 for at in tally.taken) > 0.95 * 100 / 2 * 80
+
+
+def test_overload_then_limit() -> None:
+    """An overload at the start does not hide the limit that shows after it."""
+    simulation = Simulation(Refusing(lambda now: now < 100), InFlight(20), latency=uneven(2.0, dice(SEED)))
+    tally = simulation.run(admission_for(simulation, 100), 500.0)
+    rate, _ = tally.settled(200, 500)
+    assert rate > 0.9 * 20 / 2, f"seed {SEED}"
+
+
+@pytest.mark.parametrize(("latency", "retry_after"), [(20.0, False), (0.3, True)])
+def test_one_a_second(latency: float, retry_after: bool) -> None:
+    """A provider that takes one call a second, and never two at once, gets one a second, be it fast or slow."""
+    simulation = Simulation(TokenBucket(60, burst=1), latency=uneven(latency, dice(SEED)), retry_after=retry_after)
+    rate, refused = settle(simulation, 100, hours=6)
+    assert rate > 0.9, f"seed {SEED}"
+    assert refused < 0.01, f"seed {SEED}"
 
 
 def test_limit_that_goes_up() -> None:
