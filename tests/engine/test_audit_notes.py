@@ -1,0 +1,197 @@
+"""What ``verify`` notes without alarm: changes since, deliveries that wait, journals that are elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from citefidelity.audited import Audit, Note, Violation
+from citefidelity.errors import StoreError
+from support.audits import Scene
+from support.makers import make_json, make_line
+
+UNDO_DELIVERY = "DELETE FROM delivered WHERE citation_id = 1; DELETE FROM outcome WHERE citation_id = 1"
+
+
+@pytest.fixture(scope="module")
+def screened(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """Three citations with two contexts each, all judged and delivered."""
+    scene = Scene(tmp_path_factory.mktemp("screened"))
+    scene.put(*(make_line(number, 2) for number in (1, 2, 3)))
+    assert scene.run().report.answered == 6
+    return scene
+
+
+@pytest.fixture
+def scene(screened: Scene, tmp_path: Path) -> Scene:
+    """A copy to change."""
+    return screened.copy(tmp_path)
+
+
+def assert_noted(audit: Audit, *notes: tuple[Note, str | None]) -> None:
+    """It is clean, and these are all notes: each with its context."""
+    assert (audit.clean, audit.exit_code) == (True, 0), audit.violations
+    assert Counter((note.kind, note.instance_id) for note in audit.notes) == Counter(notes)
+    assert audit.notes_total == len(notes)
+    assert all(note.message for note in audit.notes)
+
+
+def edited(*, keep: int, text: str = "Aspirin does nothing [1].") -> bytes:
+    """Citation 1 with its first context changed, only so many kept, and a new one."""
+    contexts = make_json(1, 2)["contexts"]
+    contexts[0]["context_text"] = text
+    new = {"instance_id": "new", "context_text": "And so on [1].", "evidence_segments": [{"text": "It is so."}]}
+    return make_line(1, [*contexts[:keep], new])
+
+
+def test_contexts_changed_added_and_removed_after_the_delivery(scene: Scene) -> None:
+    """A verdict whose text has changed, a context that came later and one that is gone are named, and nothing else."""
+    scene.put(edited(keep=1))
+    audit = scene.verify()
+    assert_noted(audit, (Note.CHANGED, "1"), (Note.ADDED, "new"), (Note.REMOVED, "2"))
+    assert (audit.states.verdict, audit.states.to_do, audit.contexts) == (5, 1, 6)
+    assert {note.place() for note in audit.notes} == {f"citing-1 -> cited-1 [r1] {name}" for name in ("1", "new", "2")}
+
+
+def test_a_change_that_no_prompt_shows_is_no_change(scene: Scene) -> None:
+    """A note edited and a score rounded leave the verdict valid."""
+    record = make_json(1, 2, note="looked at again")
+    record["contexts"][0]["evidence_segments"][0]["similarity_score"] = 0.51
+    scene.put(make_line(1, record["contexts"], note="looked at again"))
+    assert_noted(scene.verify())
+
+
+def test_a_record_that_can_no_longer_be_read(scene: Scene) -> None:
+    """A delivered citation whose record was broken afterwards keeps its audited verdicts."""
+    scene.in_store("UPDATE citation SET contexts = x'7b' WHERE id = 1")
+    audit = scene.verify()
+    assert_noted(audit, (Note.UNREADABLE_RECORD, None))
+    assert (audit.audited, audit.states.verdict) == (6, 6)
+
+
+def test_a_record_that_cannot_be_read_before_it_is_delivered(scene: Scene) -> None:
+    """An undelivered citation that cannot be worked on counts as undeliverable, with its kind (G2)."""
+    scene.in_store(UNDO_DELIVERY)
+    scene.in_store("UPDATE citation SET contexts = x'7b' WHERE id = 1")
+    audit = scene.verify()
+    assert (audit.clean, audit.states.undeliverable, audit.states.verdict) == (True, 2, 4)
+    assert audit.undeliverable == {"unreadable_record": 2}
+
+
+@pytest.mark.guarantee("G4")
+def test_a_store_that_lost_a_delivery(scene: Scene) -> None:
+    """What the journal has delivered and the store does not have is named, and the next run heals it without a call."""
+    scene.in_store(UNDO_DELIVERY)
+    audit = scene.verify()
+    assert_noted(audit, (Note.RESTORED, None))
+    assert (audit.waiting, audit.delivered, audit.states.verdict, audit.states.to_do) == (1, 2, 6, 0)
+    ran = scene.run()
+    assert (ran.stats.received, ran.report.delivered) == (0, 1)
+    assert_noted(scene.verify())
+
+
+@pytest.mark.guarantee("G4")
+def test_a_citation_that_waits_for_its_delivery(scene: Scene) -> None:
+    """A process that died between the last answer and the delivery leaves a citation that waits, no violation."""
+    scene.in_store(UNDO_DELIVERY)
+    scene.in_journal("DELETE FROM delivered WHERE citation = 1")
+    audit = scene.verify()
+    assert_noted(audit, (Note.WAITING, None))
+    assert audit.waiting == 1
+
+
+def test_a_citation_that_is_gone(scene: Scene) -> None:
+    """A citation that was deleted before its delivery is undeliverable; deleted after it, it is nobody's concern."""
+    scene.in_store(UNDO_DELIVERY)
+    scene.in_store("DELETE FROM citation WHERE id = 1")
+    assert_noted(scene.verify())
+    scene.in_journal("DELETE FROM delivered WHERE citation = 1")
+    audit = scene.verify()
+    assert_noted(audit, (Note.GONE, None))
+    assert (audit.states.undeliverable, audit.undeliverable) == (2, {"edge_gone": 2})
+
+
+def test_what_the_journal_holds_of_a_citation_that_is_gone_is_audited(scene: Scene) -> None:
+    """Its replies are read again, too."""
+    scene.in_store(UNDO_DELIVERY)
+    scene.in_store("DELETE FROM citation WHERE id = 1")
+    scene.in_journal("UPDATE ended SET input_tokens = 1 WHERE attempt = 1")
+    assert set(scene.verify().violations_by_kind) == {Violation.SUMS_DIFFER}
+
+
+def test_a_context_with_a_transient_failure_is_to_do(tmp_path: Path) -> None:
+    """Attempts used up for the moment: the context is to do, its neighbour waits, and all of it is in order (G2)."""
+    scene = Scene(tmp_path)
+    scene.put(make_line(1, 2), make_line(2, 2))
+    ran = scene.run("server_error@2*always", max_attempts=1)
+    assert ran.report.left == 1
+    audit = scene.verify()
+    assert_noted(audit)
+    assert (audit.states.verdict, audit.states.to_do, audit.waiting, audit.delivered) == (3, 1, 0, 1)
+    assert audit.maybe_paid == 1
+
+
+def test_a_screening_that_has_not_begun(tmp_path: Path) -> None:
+    """Before the first run everything is to do, and that is no fault."""
+    scene = Scene(tmp_path)
+    scene.put(make_line(1, 2), make_line(2, 1, qualified=False))
+    audit = scene.verify()
+    assert_noted(audit, (Note.NOT_BEGUN, None))
+    assert (audit.citations, audit.contexts, audit.states.to_do, audit.spec) == (2, 2, 2, None)
+
+
+def test_a_journal_that_is_elsewhere(scene: Scene) -> None:
+    """Without the journal the store alone is audited; its outcomes are counted as not audited, the place is named."""
+    scene.journal.rename(scene.directory / "away.journal")
+    audit = scene.verify()
+    assert_noted(audit, (Note.NO_JOURNAL, None), (Note.NOT_AUDITED, None))
+    assert (audit.audited, audit.not_audited, audit.states.verdict) == (0, 6, 6)
+    assert [Path(row.path).name for row in audit.other_journals] == [scene.journal.name]
+    scene.in_store("UPDATE outcome SET confidence = 2 WHERE citation_id = 1 AND position = 0")
+    assert set(scene.verify().violations_by_kind) == {Violation.OUT_OF_SPEC}
+    audit = scene.verify([scene.directory / "away.journal"])
+    assert (audit.audited, set(audit.violations_by_kind)) == (6, {Violation.OUT_OF_SPEC})
+
+
+def test_a_journal_that_was_named_must_be_there_and_belong_to_the_store(scene: Scene, tmp_path: Path) -> None:
+    """A file that was named and is missing, or is another store's, is an error and no note."""
+    with pytest.raises(StoreError, match="There is no journal") as missing:
+        scene.verify([scene.directory / "nowhere"])
+    assert missing.value.kind == "journal_missing"
+    other = Scene(tmp_path / "other")
+    other.directory.mkdir()
+    other.put(make_line(1, 1))
+    other.run()
+    with pytest.raises(StoreError, match="belongs to another store") as foreign:
+        scene.verify([scene.journal, other.journal])
+    assert foreign.value.kind == "journal_of_another_store"
+
+
+@pytest.mark.guarantee("G2", "G3", "G4")
+def test_several_journals(tmp_path: Path) -> None:
+    """Parts of a screening have a journal each: each is audited when it is given, and counted when it is not."""
+    scene = Scene(tmp_path)
+    scene.put(*(make_line(number, 2) for number in range(1, 9)))
+    first, second = (scene.run(partition=f"{part}/2").report for part in (1, 2))
+    assert first.delivered + second.delivered == 8
+    one, two = (tmp_path / f"store.db.journal.{part}of2" for part in (1, 2))
+    audit = scene.verify([one, two, one])
+    assert_noted(audit)
+    assert (audit.audited, audit.attempts, len(audit.journals), audit.other_journals) == (16, 16, 2, [])
+    audit = scene.verify([one])
+    assert_noted(audit, (Note.NOT_AUDITED, None))
+    assert (audit.audited, audit.not_audited) == (2 * first.delivered, 2 * second.delivered)
+    scene.in_store("UPDATE delivered SET run = 'nobody'")
+    assert scene.verify([one]).clean
+    assert scene.verify([one, two]).violations_by_kind == {Violation.UNKNOWN_RUN: 8}
+
+
+def test_a_second_screening_is_audited_by_itself(scene: Scene) -> None:
+    """Two screenings stand side by side, in one store and one journal: a fault in one is none of the other."""
+    scene.run(screening="second", model="another")
+    assert_noted(scene.verify(screening="second"))
+    scene.in_store("UPDATE outcome SET confidence = 2 WHERE screening_id = 2")
+    assert_noted(scene.verify())
+    assert set(scene.verify(screening="second").violations_by_kind) == {Violation.OUT_OF_SPEC}
