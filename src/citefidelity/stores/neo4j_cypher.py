@@ -57,6 +57,9 @@ WHERE v.screening = $screening AND v.source_id IS NOT NULL AND v.target_id IS NO
 RETURN v.state AS state, count(*) AS number
 """
 
+INDEXED_TYPES = ("STRING", "INTEGER", "FLOAT")
+"""What the spans "strings" and "numbers" reach."""
+
 
 class Cypher:
     """The queries, for one graph's names."""
@@ -138,14 +141,21 @@ ORDER BY i
 """
 
     def lock(self) -> str:
-        """Lock the citations of these rows, in their order, and only then look what has been delivered to them.
+        """Lock the citations of these rows, in their order.
 
         Setting a property takes the lock; taking it off again in the same transaction leaves nothing behind.
         """
         return f"""
 UNWIND $rows AS row {self._citation}
 SET c.fidelity_lock = true REMOVE c.fidelity_lock
-RETURN row.i AS i, coalesce(c.fidelity_screenings, []) AS screenings,
+RETURN elementId(c) AS edge
+"""
+
+    def look(self) -> str:
+        """What has been delivered to these citations: a query of its own, so that it sees them as they are locked."""
+        return f"""
+UNWIND $rows AS row {self._citation}
+RETURN row.i AS i, elementId(c) AS edge, coalesce(c.fidelity_screenings, []) AS screenings,
        EXISTS {{ {self._verdicts} }} AS has_verdicts
 """
 
@@ -222,8 +232,10 @@ CREATE (a)-[c:{names.cites}]->(b) SET c = row.properties
     def _articles(self, span: Span, *, last: bool) -> str:
         article_id = f"a.{self.names.article_id}"
         if span == "odd":
-            usable = f"({article_id} IS :: STRING NOT NULL AND {article_id} <> '')"
-            number = f"{article_id} IS :: INTEGER NOT NULL OR {article_id} IS :: FLOAT NOT NULL"
-            return f"MATCH (a:{self.names.article}) WHERE NOT ({usable} OR {number})"
+            # Not with OR and NOT: rewritten by the planner, that leaves out articles without the property.
+            in_spans = " ".join(f"WHEN {article_id} IS :: {kind} NOT NULL THEN false" for kind in INDEXED_TYPES)
+            return (
+                f"MATCH (a:{self.names.article}) WHERE CASE WHEN {article_id} = '' THEN true {in_spans} ELSE true END"
+            )
         upto = "" if last else f" AND {article_id} <= $upto"
         return f"MATCH (a:{self.names.article}) {self._article_index} WHERE {article_id} > $after{upto}"

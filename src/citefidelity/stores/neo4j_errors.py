@@ -55,7 +55,6 @@ READ_ONLY_CODES = frozenset(
         "Neo.ClientError.Database.WriteOnReadOnlyAccessDatabase",
     }
 )
-NO_INDEX = "Neo.ClientError.Schema.IndexNotFound"
 
 _AGAIN = "Run the same command again: what was written stands, the rest is still to do."
 _UNKNOWN = "Whether the last write took effect is not known; looking before the next write settles it."
@@ -129,12 +128,6 @@ def _from_server(err: Neo4jError, address: str) -> StoreError:  # noqa: PLR0911 
         return StoreMissing(
             f"There is no such database at {address} {said}.",
             "Name another: neo4j://HOST:PORT/DATABASE, or NEO4J_DATABASE.",
-        )
-    if code == NO_INDEX:
-        return StoreError(
-            f"An index that is needed has been dropped at {address} {said}.",
-            f"It is made anew when the store is opened. {_AGAIN}",
-            kind="neo4j_schema",
         )
     if isinstance(err, Forbidden):
         return StoreError(

@@ -41,7 +41,7 @@ LIFETIME_S = 900.0
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How long and how often. Times are seconds."""
 
-    transaction_s: float = 60.0
+    transaction_s: float = 120.0
     """The server ends a transaction of ours that takes longer, and lets go of its locks."""
     margin_s: float = 15.0
     """We give up waiting so much later than the server, so that its word comes first."""

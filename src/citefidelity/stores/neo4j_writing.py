@@ -1,6 +1,6 @@
 """What is written to a graph: outcomes, all of a citation's or none, in one transaction for many citations.
 
-The order in each transaction: lock the edge, look whether the screening is there, and only then write. So a commit
+The order in each transaction: lock the edges, look whether the screening is there, and only then write. So a commit
 whose answer was lost is settled by delivering again, and two writers of one citation cannot both be first. Rows go in
 the order of their keys, so that two writers of several meet in the same order and wait instead of deadlocking.
 """
@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from citefidelity.errors import StoreError
+from citefidelity.errors import StoreError, StoreUnavailable
 from citefidelity.kinds import UndeliverableKind
 from citefidelity.records import CitationKey, Delivery, Receipt
 from citefidelity.stores.neo4j_cypher import DELETE_VERDICTS, Cypher
@@ -63,7 +63,7 @@ class Writer:
         rows = [key_row(key) | {"i": i} for i, key in enumerate(sorted(set(keys)))]
 
         async def work(tx: Tx) -> int:
-            locked = await tx.rows(self._cypher.lock(), rows=rows, screening=screening)
+            locked = await self._lock(tx, rows, screening)
             marked = sorted({row["i"] for row in locked if screening in row["screenings"]})
             if marked:
                 chosen = [rows[i] for i in marked]
@@ -90,7 +90,7 @@ class Writer:
         if not (await tx.one(_KNOWN, screening=mark.screening))["known"]:
             raise StoreError(f"The store knows no screening '{mark.screening}', so nothing was written under it.")
         rows = [key_row(delivery.key) | {"i": i} for i, delivery in enumerate(batch)]
-        locked = await tx.rows(self._cypher.lock(), rows=rows, screening=mark.screening)
+        locked = await self._lock(tx, rows, mark.screening)
         receipts = _look(mark.screening, batch, locked)
         chosen = [i for i, delivery in enumerate(batch) if receipts[delivery.key].result == "written"]
         # Left by an edge that was deleted and made anew: what they judged is no longer marked as delivered.
@@ -101,12 +101,25 @@ class Writer:
             await self._write(tx, mark, [rows[i] | _outcomes(batch[i]) for i in chosen])
         return receipts
 
+    async def _lock(self, tx: Tx, rows: list[Row], screening: str) -> list[Row]:
+        """What is there of these citations, none of which anybody else can change before this transaction ends.
+
+        While a lock is waited for, its edge may be deleted or renamed, and another take its name.
+        """
+        locked: set[str] = set()
+        while True:
+            locked.update([row["edge"] for row in await tx.rows(self._cypher.lock(), rows=rows)])
+            seen = await tx.rows(self._cypher.look(), rows=rows, screening=screening)
+            if locked.issuperset(row["edge"] for row in seen):
+                return seen
+
     async def _write(self, tx: Tx, mark: Mark, rows: list[Row]) -> None:
         (told,) = await tx.rows(self._cypher.write(), rows=rows, **mark._asdict())
         if told["edges"] != len(rows):
-            raise StoreError(
-                f"Of {len(rows)} locked citations {told['edges']} were matched, so nothing was written.",
-                "This is a bug; please report it.",
+            raise StoreUnavailable(
+                f"{told['edges']} citations were matched where {len(rows)} had been: another client adds some with the "
+                "same key. Nothing was written.",
+                "Run the same command again.",
             )
 
 
