@@ -8,7 +8,7 @@ import pytest
 
 from citefidelity.errors import StoreUnavailable
 from citefidelity.ports import ToDo
-from citefidelity.records import WHOLE
+from citefidelity.records import WHOLE, CitationKey
 from citefidelity.stores.neo4j import Neo4jStore
 from citefidelity.stores.neo4j_graph import Limits
 from support.makers import AT, make_delivery, make_holder, make_key, make_record
@@ -98,7 +98,7 @@ async def test_a_stopped_server_goes_on_where_it_was(place: Neo4jPlace, store: N
 async def test_a_server_killed_while_it_is_read_is_waited_for(place: Neo4jPlace, store: Neo4jStore) -> None:
     """Pages go on after the server was killed (-9) and started again; none is missing, none comes twice."""
     await store.put([make_record(number) for number in range(450)])
-    seen = []
+    seen: list[CitationKey] = []
     async for page in store.pages(ToDo(screening="main")):
         if not seen:
             place.server.kill()

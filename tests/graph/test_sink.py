@@ -211,7 +211,7 @@ async def test_two_screenings_deliver_to_one_hub_at_once(place: Neo4jPlace, stor
         return [receipt.result for batch in batches for receipt in await to.deliver(screening, "run-1", AT, batch)]
 
     both = await asyncio.gather(write(store, "main"), write(second, "other"))
-    assert both == [["written"] * 100] * 2
+    assert list(both) == [["written"] * 100] * 2
     assert await place.query(LEFT) == [{"number": 200}]
     await second.close()
 
