@@ -14,9 +14,7 @@ from citefidelity.base_url import LOOPBACK
 from citefidelity.budget import Budget
 from citefidelity.errors import UsageError
 from citefidelity.journal import Totals
-from citefidelity.models.chat import ChatModel
 from citefidelity.models.presets import preset_for
-from citefidelity.models.route import Network
 from citefidelity.ports import Model
 from citefidelity.pricelists import parse_price, price_of, user_price_list
 from citefidelity.pricing import Price
@@ -45,6 +43,10 @@ async def model_for(settings: Settings, spec: Spec, spent: Totals, at: float) ->
     Raises:
         UsageError: it is not said where the model is, its key is not set, or a cap on the cost cannot be kept.
     """
+    # Slow to load, and only a run needs it.
+    from citefidelity.models.chat import ChatModel  # noqa: PLC0415 - as said
+    from citefidelity.models.route import Network  # noqa: PLC0415 - as said
+
     price = await price_for(settings, spec)
     budget = _budget(settings, spec, price, spent, at)
     preset = preset_for(spec.provider, settings.base_url_for(spec.provider) or _kept_base_url(spec), spec.model)

@@ -10,7 +10,7 @@ import asyncio
 import zlib
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import aiohttp
 import msgspec
@@ -20,6 +20,7 @@ from yarl import URL
 
 from citefidelity.complaint import parse
 from citefidelity.models.blank import Blanker
+from citefidelity.models.presets import LimitParameter
 from citefidelity.models.route import (
     DIRECT,
     GuardedResolver,
@@ -30,8 +31,6 @@ from citefidelity.models.route import (
 )
 from citefidelity.ports import CallFault, Question, RawReply
 from citefidelity.secret import Secret
-
-LimitParameter = Literal["max_tokens", "max_completion_tokens"]
 
 LARGEST_BODY = 2_000_000
 """Bytes read of a reply, packed or unpacked; a verdict has two thousand."""

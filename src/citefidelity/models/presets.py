@@ -11,9 +11,9 @@ from typing import Literal
 import msgspec
 
 from citefidelity.errors import UsageError
-from citefidelity.models.chat import LimitParameter
 
 Style = Literal["json_schema", "json_object", "none"]
+LimitParameter = Literal["max_tokens", "max_completion_tokens"]
 
 
 REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
