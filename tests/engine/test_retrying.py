@@ -12,11 +12,12 @@ from citefidelity.audited import Note
 from citefidelity.clock import SystemClock
 from citefidelity.errors import StoreError, StoreHeld, UsageError
 from citefidelity.holding import hold
-from citefidelity.ports import JournalRow, Store
+from citefidelity.ports import JournalRow
 from citefidelity.records import CitationKey, Partition
 from citefidelity.reopening import Wish
 from citefidelity.retrying import RetryReport, failure_kinds, retry
 from citefidelity.settings import Settings
+from citefidelity.testing.faults_store import StoreAround
 from support.audits import Scene
 from support.makers import make_json, make_line
 
@@ -107,15 +108,8 @@ class Dies(Exception):
     """The process ends here."""
 
 
-class DyingStore:
+class DyingStore(StoreAround):
     """A store in whose process somebody pulls the plug when it is to let go of citations."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> object:
-        """Everything else goes on to the store."""
-        return getattr(self._store, name)
 
     async def withdraw(self, screening: str, keys: Sequence[CitationKey]) -> int:
         """Never."""
@@ -127,7 +121,7 @@ async def die_in_between(settings: Settings) -> None:
     wish = Wish(screening="main", kinds=failure_kinds([]))
     row = JournalRow(journal_id="", host="", path="")
     async with hold(settings, "citefidelity retry", SystemClock()) as held:
-        await retry(DyingStore(held.store), held.journal, wish, own_row=row, now=SystemClock().wall)  # type: ignore[arg-type]  # it hands on everything else
+        await retry(DyingStore(held.store), held.journal, wish, own_row=row, now=SystemClock().wall)
 
 
 @pytest.mark.guarantee("G3", "G4")
