@@ -95,6 +95,24 @@ async def test_whichever_write_or_flush_fails(tmp_path: Path, what: What, code: 
     assert broken > 10
 
 
+async def test_a_disk_that_works_again_is_not_believed(tmp_path: Path) -> None:
+    """After one failed flush the next may succeed and prove nothing: the journal stays shut until it is opened anew."""
+    path = tmp_path / "j"
+    await (await open_sqlite_journal(path)).close()
+    disk = FailingDisk("failing-once", "flush", 8, apsw.SQLITE_IOERR_FSYNC, for_good=False)
+    journal = await open_sqlite_journal(path, vfs="failing-once", spill_directory=tmp_path)
+    acknowledged = await append_until_broken(journal)
+    assert disk.failed
+    with pytest.raises(JournalError):
+        await journal.append(facts_of(99))
+    await journal.close()
+    assert attempts_in(path)[: len(acknowledged)] == acknowledged
+    async with await open_sqlite_journal(path) as again:
+        assert not (tmp_path / "j-wal").stat().st_size, "what may be in memory only was built upon"
+        await again.append(facts_of(99))
+    assert attempts_in(path)[-1] == 99
+
+
 async def test_all_who_wait_for_a_batch_are_told(tmp_path: Path) -> None:
     """Nobody is left waiting, and each gets the refusal, when their common batch fails."""
     await (await open_sqlite_journal(tmp_path / "j")).close()

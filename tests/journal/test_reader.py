@@ -54,12 +54,9 @@ async def test_an_attempt_comes_back_as_it_was(tmp_path: Path) -> None:
         finish_reason="stop",
         request_id="r",
     )
-    others: list[Fact] = [
-        make_asked(2, instance_id="2"),
-        make_asked(1, make_key(2)),
-        make_ended(1, sent=False, body=None),
-    ]
-    with await journal_with(tmp_path / "j", asked, ended, *others) as reader:
+    never_left = make_ended(1, sent=False, body=None)
+    others = [make_asked(2, instance_id="2"), make_asked(1, make_key(2))]
+    with await journal_with(tmp_path / "j", asked, ended, *others, never_left) as reader:
         (attempt,) = reader.attempts("main", make_key(), "1")
         assert attempt.asked == msgspec.structs.replace(asked, prompt="")
         assert attempt.ended == ended

@@ -60,20 +60,22 @@ class RecordingDisk:
 
 
 class FailingDisk:
-    """One write, or one flush, fails, and so does every change after it.
+    """One write, or one flush, fails, and every change after it too.
 
     Args:
         name: of the file system.
         what: which kind of change fails.
         at: which of them, counted from 1.
         code: what SQLite is told, such as ``apsw.SQLITE_FULL``.
+        for_good: whether it stays so; else the disk works again at once.
 
     Attributes:
         failed: whether it has come to that.
     """
 
-    def __init__(self, name: str, what: What, at: int, code: int) -> None:
+    def __init__(self, name: str, what: What, at: int, code: int, *, for_good: bool = True) -> None:
         self.failed = False
+        self._for_good = for_good
         self._what = what
         self._left = at
         self._code = code
@@ -81,7 +83,7 @@ class FailingDisk:
 
     def _before(self, change: Change) -> None:
         self._left -= change.what == self._what
-        if self._left <= 0:
+        if self._left <= 0 and (self._for_good or not self.failed):
             self.failed = True
             raise apsw.exception_for(self._code)
 

@@ -20,7 +20,7 @@ FULL = 2
 # Others only read, and reading blocks no commit; what can make us wait is another's recovery after a crash.
 BUSY_MS = 10_000
 READER_BUSY_MS = 2_000
-CLOSING_BUSY_MS = 200
+FOLDING_BUSY_MS = 200
 
 # A checkpoint copies the log into the file and flushes both, inside some unlucky commit. SQLite's 1,000 pages come
 # round every few hundred contexts; 4,000 write a tenth less in a quarter of the stalls (over 60,000 contexts: 746 MB,
@@ -70,6 +70,9 @@ def log_ahead(connection: apsw.Connection, path: Path) -> None:
             "Put the journal on a local disk with --journal.",
             kind="journal_not_durable",
         )
+    # What a killed run left in its log may be in memory only, where a flush had failed: it goes into the file, flushed
+    # anew, before anything is built on it.
+    _fold_log(connection, path)
 
 
 def open_for_reading(path: Path) -> apsw.Connection:
@@ -82,12 +85,9 @@ def open_for_reading(path: Path) -> apsw.Connection:
 
 def close_clean(connection: apsw.Connection, path: Path) -> None:
     """Fold the log into the file, so that copying the one file copies all, and close."""
-    connection.set_busy_timeout(CLOSING_BUSY_MS)
     try:
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-    except apsw.BusyError:
-        log.debug("somebody reads %s: its log stays beside it until the next clean close", path)
+        if _fold_log(connection, path):
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
     except apsw.Error as err:
         # All of it is on disk in the log; the next to open the journal goes on from there.
         log.warning("the log of %s could not be folded into it (%s); keep the file %s-wal with it", path, err, path)
@@ -160,6 +160,19 @@ def one_state(connection: apsw.Connection) -> Iterator[None]:
         yield
     finally:
         connection.execute("COMMIT")
+
+
+def _fold_log(connection: apsw.Connection, path: Path) -> bool:
+    """Whether all of the log could be moved into the file; not while somebody reads."""
+    connection.set_busy_timeout(FOLDING_BUSY_MS)
+    try:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.BusyError:
+        log.debug("somebody reads %s: its log stays beside it", path)
+        return False
+    finally:
+        connection.set_busy_timeout(BUSY_MS)
+    return True
 
 
 def _trust_nothing(connection: apsw.Connection) -> None:
