@@ -15,12 +15,6 @@ from citefidelity.errors import StoreError, StoreMissing
 APPLICATION_ID = 0x43464944  # "CFID"
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_MS = 10_000
-WAL_PAGES = 4_000
-"""The write-ahead log is copied into the store whenever it has grown by so many pages (16 MB).
-
-Hot pages, as those of the indexes, are then copied once for many commits; and the log stays short enough for a reader,
-and for the start after a kill, which reads it through.
-"""
 
 _FULL = 2
 _TABLES = """
@@ -137,7 +131,6 @@ def _connect(path: Path, flags: int) -> apsw.Connection:
     connection.pragma("synchronous", _FULL)
     if connection.pragma("synchronous") != _FULL:
         raise StoreError(f"SQLite does not promise to put commits to {path} on disk.")
-    connection.wal_autocheckpoint(WAL_PAGES)
     return connection
 
 
