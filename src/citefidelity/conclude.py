@@ -25,15 +25,13 @@ from citefidelity.reply import UnreadableReply, read_reply
 from citefidelity.retry import backoff
 from citefidelity.rulings import Again, Leave, Next, PushBack, Ruling, Settle
 from citefidelity.spec import Spec
+from citefidelity.tokens import tokens_of
 
 RUNS_UNTIL_PERMANENT = 3
 """A transient failure becomes permanent when the attempts of so many runs were used up on it."""
 
 LARGER = 2
 """A truncated answer is asked for once more with so many times the token limit."""
-
-CHARACTERS_PER_TOKEN = 3
-"""Fewer than English has (about four), so that an estimate is seldom too low."""
 
 Style = Literal["json_schema", "json_object", "none"]
 NEXT_STYLE: dict[Style, Style] = {"json_schema": "json_object", "json_object": "none"}
@@ -68,12 +66,12 @@ class Concluder:
         self._random = random
         self._price = price
         self._fingerprint = spec.fingerprint()
+        self._fixed_tokens = tokens_of(prompter.fixed)
         self.style: Style = style
 
     def load(self, rendered: Rendered) -> Load:
-        """What one call is expected to use. Tokens are estimated high, as budgets are kept by them."""
-        characters = len(self._prompter.fixed) + len(rendered.variable)
-        return Load(characters // CHARACTERS_PER_TOKEN + 1, self._spec.max_output_tokens)
+        """What one call is expected to use, as ``estimate`` counts it."""
+        return Load(self._fixed_tokens + tokens_of(rendered.variable), self._spec.max_output_tokens)
 
     def question(self, job: Job) -> Question:
         """What to ask for this context now."""
@@ -217,6 +215,7 @@ class Concluder:
             job.unreadable += 1
         else:
             job.truncated += 1
+            job.load = Load(job.load.input_tokens, self._spec.max_output_tokens * LARGER)
         if before:
             return self._fail(job, ended, fault, at, retryable=False)
         if job.attempts < self._max_attempts:

@@ -224,7 +224,7 @@ class Engine:
         parts = self._parts
         if job.successes_before is None:
             job.successes_before = self._successes
-        began = parts.clock.monotonic()
+        load, began = job.load, parts.clock.monotonic()
         answer = await self._answer(task, question)
         ruling = parts.concluder.conclude(
             job,
@@ -236,7 +236,7 @@ class Engine:
             provider_well=self._successes > job.successes_before,
         )
         self._successes += ruling.end.outcome == "success"
-        parts.admission.leave(job.load, ruling.end)
+        parts.admission.leave(load, ruling.end)
         parts.meter.call_ended(ruling.ended)
         if isinstance(ruling.next, Halt):
             self._halted(ruling.next)

@@ -156,8 +156,12 @@ class Line:
             self.pump()
 
     def _pump_in(self, seconds: float) -> None:
-        if self._wake is None:
-            self._wake = asyncio.get_running_loop().call_later(seconds, self._woken)
+        loop = asyncio.get_running_loop()
+        if self._wake is not None:
+            if self._wake.when() <= loop.time() + seconds:
+                return
+            self._wake.cancel()
+        self._wake = loop.call_later(seconds, self._woken)
 
     def _woken(self) -> None:
         self._wake = None
