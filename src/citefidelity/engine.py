@@ -17,9 +17,9 @@ from citefidelity.calls import Halt
 from citefidelity.conclude import Concluder
 from citefidelity.deadlines import Deadlines
 from citefidelity.deliver import Deliverer
-from citefidelity.errors import StoreError, StoreHeld
+from citefidelity.errors import StoreError
 from citefidelity.facts import Asked, ContextPast, Fact, Settled
-from citefidelity.kinds import FailureKind
+from citefidelity.kinds import FailureKind, ProviderFault
 from citefidelity.line import Line
 from citefidelity.meter import Meter
 from citefidelity.opening import Job, Opened, open_citation
@@ -73,12 +73,10 @@ class Engine:
             store_is_full=lambda: parts.deliverer.full,
         )
         self._line.halted = self._halted
-        self._line.claim_lost = self._claim_lost
+        self._line.claim_lost = self._store_lost
         self._line.taken = self._look_for_room
         self._room_made = asyncio.Event()
-        self._open = 0
-        self._citations_asked = 0
-        self._successes = 0
+        self._open = self._citations_asked = self._successes = 0
         self._limit_reached = False
         self._grace: asyncio.TimerHandle | None = None
         self.stopped: Why | None = None
@@ -309,22 +307,13 @@ class Engine:
             self._look_for_room()
 
     def _halted(self, halt: Halt) -> None:
-        if self.halt is None:
-            self.halt = halt
+        self.halt = self.halt or halt
         self.stop("budget" if halt.kind == "budget" else "provider")
-
-    def _claim_lost(self) -> None:
-        message = (
-            "The claim on the store could not be renewed for two minutes: the store does not answer, or another run "
-            "has taken the claim over. Asking has stopped; every answer is safe in the journal."
-        )
-        self._store_lost(StoreHeld(message, "See that no other run works on it, then run again.", kind="claim_lost"))
 
     def _nothing_answered(self) -> Halt:
         kind, _ = self._parts.meter.faults.most_common(1)[0]
-        return Halt(kind, f"not one call was answered; most ended with {kind}")
+        return Halt(ProviderFault.OUTAGE.value, f"Not one call was answered; most ended with {kind}.")
 
     def _store_lost(self, error: StoreError) -> None:
-        if self.error is None:
-            self.error = error
+        self.error = self.error or error
         self.stop("store")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from citefidelity.admission import Admission
 from citefidelity.calls import Halt
+from citefidelity.errors import StoreHeld
 from citefidelity.opening import Job
 from citefidelity.ports import Claim, Clock
 
@@ -48,7 +49,7 @@ class Line:
         self._unsure_since: float | None = None
         self.halted: Callable[[Halt], None] = lambda _: None
         """Called when admission says that the run must stop."""
-        self.claim_lost: Callable[[], None] = lambda: None
+        self.claim_lost: Callable[[StoreHeld], None] = lambda _: None
         """Called when the claim has not been surely ours for too long."""
         self.taken: Callable[[], None] = lambda: None
         """Called when a context has been handed out: there may be room for more."""
@@ -146,7 +147,7 @@ class Line:
         if self._unsure_since is None:
             self._unsure_since = now
         if now - self._unsure_since > CLAIM_PATIENCE_S:
-            self.claim_lost()
+            self.claim_lost(_claim_lost())
         else:
             self._pump_in(CLAIM_CHECK_S)
 
@@ -166,3 +167,12 @@ class Line:
     def _woken(self) -> None:
         self._wake = None
         self.pump()
+
+
+def _claim_lost() -> StoreHeld:
+    return StoreHeld(
+        f"The claim on the store could not be renewed for {CLAIM_PATIENCE_S:.0f} s: the store does not answer, or "
+        "another run has taken it over. Asking has stopped; every answer is safe in the journal.",
+        "See that no other run works on it, then run again.",
+        kind="claim_lost",
+    )

@@ -190,6 +190,8 @@ def audit(place: Place, report: Mapping[str, Any], *, citations: int, contexts: 
     assert place.journal(_TWICE) == []
     assert (report["remaining"], report["stopped"]) == (0, "complete")
     audit_verdicts(place, citations=citations, contexts=contexts)
+    verified = run_cli(["verify", "--json"], cwd=place.directory)
+    assert verified.code == 0, verified
 
 
 def audit_verdicts(place: Place, *, citations: int, contexts: int) -> None:
