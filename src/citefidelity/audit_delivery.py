@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from citefidelity.audit_facts import Find, Terms, shape_fault, value_fault
 from citefidelity.audited import Note, Violation
 from citefidelity.journal.evidence import Facts, RunRow, SettledRow
-from citefidelity.records import Outcome
+from citefidelity.records import Outcome, StoredCitation
 
 EXCERPT = 60
 
@@ -69,38 +69,51 @@ def _audit_against_journal(outcome: Outcome, home: Home, find: Find) -> None:
 
 
 def audit_wholeness(
-    outcomes: tuple[Outcome, ...], hashes: Mapping[str, str], home: Home | None, find: Find
+    stored: StoredCitation, hashes: Mapping[str, str] | None, home: Home | None, find: Find
+) -> set[str]:
+    """Whether a delivery still has all the outcomes that it brought; the contexts whose outcomes are named as missing.
+
+    ``hashes`` has the contexts that are in the record now, None where it cannot be read.
+    """
+    judged = {outcome.instance_id for outcome in stored.outcomes}
+    lacking = {}
+    if home is not None and hashes is not None:
+        lacking = {name: home.usable(name) for name in hashes if name not in judged}
+    if stored.outcome_count is None:
+        # What the delivering run settled itself was in the record then; of the rest one cannot tell.
+        run = home.run.number if home is not None else None
+        missing = [name for name, settled in lacking.items() if any(one.run == run for one in settled)]
+    elif stored.outcome_count <= len(judged):
+        return set()
+    else:
+        missing = [name for name, settled in lacking.items() if settled]
+        if not missing:
+            message = f"of {stored.outcome_count} outcomes that were delivered {len(judged)} are in the store"
+            find(Violation.MISSING, message)
+    for name in missing:
+        find(Violation.MISSING, "it was settled before its citation was delivered, and is not in the store", name)
+    return set(missing)
+
+
+def changes_since(
+    stored: StoredCitation, hashes: Mapping[str, str], home: Home | None, missing: Collection[str]
 ) -> Iterator[tuple[Note, str, str]]:
-    """Whether a delivery has an outcome for each context that its citation had; what has changed since, as notes.
+    """What has happened to a citation after its delivery, context by context; ``missing`` ones are named already.
 
     ``hashes`` are the input hashes that the contexts of the record have now.
     """
-    judged = {outcome.instance_id: outcome.input_hash for outcome in outcomes}
-    for instance_id, now in hashes.items():
-        if instance_id not in judged:
-            if home is not None and _counted_at(home, instance_id):
-                message = "it was settled before its citation was delivered, and is not in the store"
-                find(Violation.MISSING, message, instance_id)
-            else:
-                yield Note.ADDED, instance_id, "the context was added after its citation was delivered"
-        elif judged[instance_id] != now:
-            yield Note.CHANGED, instance_id, "its text has changed since it was judged"
-    for outcome in outcomes:
+    judged = {outcome.instance_id: outcome.input_hash for outcome in stored.outcomes}
+    for name, now in hashes.items():
+        if name in judged and judged[name] != now:
+            yield Note.CHANGED, name, "its text has changed since it was judged"
+        elif name not in judged and name not in missing:
+            yield Note.ADDED, name, "the context was added after its citation was delivered"
+    for outcome in stored.outcomes:
         if outcome.instance_id not in hashes:
             yield Note.REMOVED, outcome.instance_id, "the context was removed after its citation was delivered"
         if home is not None and _is_set_aside(home, outcome):
             message = "it was reopened, and its outcome is still in the store: `retry` was interrupted"
             yield Note.RETRY_INTERRUPTED, outcome.instance_id, message
-
-
-def _counted_at(home: Home, instance_id: str) -> bool:
-    """Whether the context had a usable outcome when the delivering run was through with the citation.
-
-    A run never comes back to a citation that it has delivered, so all that this run has settled was settled before.
-    """
-    settled = [one for one in home.usable(instance_id) if one.run == home.run.number or one.seq < home.run.seq]
-    reopened = [seq for seq in home.reopened(instance_id) if seq < home.run.seq]
-    return bool(settled) and settled[-1].seq > max(reopened, default=0)
 
 
 def _is_set_aside(home: Home, outcome: Outcome) -> bool:

@@ -20,7 +20,7 @@ class Violation(StrEnum):
     HALF_DELIVERED = "half_delivered"
     """A citation has outcomes without the mark of a delivery, or the mark without outcomes."""
     MISSING = "missing"
-    """A context was settled before its citation was delivered, and its outcome is not in the store."""
+    """A delivery has lost an outcome that it brought."""
     DOUBLED = "doubled"
     """A context has two outcomes in the store."""
     MALFORMED = "malformed"

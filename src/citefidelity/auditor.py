@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from citefidelity.audit_delivery import Home, audit_outcomes, audit_wholeness
+from citefidelity.audit_delivery import Home, audit_outcomes, audit_wholeness, changes_since
 from citefidelity.audit_facts import Find, Terms, audit_facts
 from citefidelity.audited import Audit, AuditedJournal, ContextStates, Findings, Note, Violation
 from citefidelity.errors import UsageError
@@ -160,10 +160,11 @@ class Auditor:
         if self._terms is None:
             return
         audit_outcomes(outcomes, home, self._terms, find)
+        missing = audit_wholeness(stored, hashes, home, find)
         if hashes is None:
             self._notes.add(Note.UNREADABLE_RECORD, "its record can no longer be read", key)
             return
-        for note, instance_id, message in audit_wholeness(outcomes, hashes, home, find):
+        for note, instance_id, message in changes_since(stored, hashes, home, missing):
             self._notes.add(note, message, key, instance_id)
 
     def _undelivered(

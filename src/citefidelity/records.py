@@ -210,12 +210,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 class StoredCitation(msgspec.Struct, frozen=True, gc=False):
     """One citation with what a screening has brought to it: for export, show, verify and retry.
 
-    ``classified_at`` is None while this screening is not delivered. ``unusable`` tells why it could not be worked on.
+    ``classified_at`` is None while this screening is not delivered. ``outcome_count`` is how many outcomes its delivery
+    brought, None where the store does not keep that. ``unusable`` tells why it could not be worked on.
     """
 
     record: Record
     classified_at: str | None = None
     run: str | None = None
     outcomes: tuple[Outcome, ...] = ()
+    outcome_count: int | None = None
     elsewhere: bool = False
     unusable: Unusable | None = None

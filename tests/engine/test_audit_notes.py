@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from citefidelity.audit import Wanted, audit
 from citefidelity.audited import Audit, Note, Violation
+from citefidelity.clock import SystemClock
 from citefidelity.errors import StoreError
+from citefidelity.records import StoredCitation
+from citefidelity.stores.sqlite import open_sqlite
+from citefidelity.testing.faults_store import StoreAround
 from support.audits import Scene
 from support.makers import make_json, make_line
 
@@ -53,6 +61,60 @@ def test_contexts_changed_added_and_removed_after_the_delivery(scene: Scene) -> 
     assert_noted(audit, (Note.CHANGED, "1"), (Note.ADDED, "new"), (Note.REMOVED, "2"))
     assert (audit.states.verdict, audit.states.to_do, audit.contexts) == (5, 1, 6)
     assert {note.place() for note in audit.notes} == {f"citing-1 -> cited-1 [r1] {name}" for name in ("1", "new", "2")}
+
+
+def test_a_context_that_was_there_before_it_was_removed_and_added_again(tmp_path: Path) -> None:
+    """A context judged, taken out of the record, and put back after its citation was delivered, is no lost outcome."""
+    scene = Scene(tmp_path)
+    first, shorter = make_line(1, 2), make_line(1, 1)
+    scene.put(first)
+    assert scene.run("server_error@1*always", max_attempts=1).report.answered == 1
+    scene.put(shorter)
+    assert scene.run().report.delivered == 1
+    assert_noted(scene.verify())
+    scene.put(first)
+    assert_noted(scene.verify(), (Note.ADDED, "2"))
+    assert scene.retry(changed=True).by_kind == {"added": 1}
+    ran = scene.run()
+    assert (ran.stats.received, ran.report.delivered) == (0, 1)
+    assert_noted(scene.verify())
+
+
+class Forgetful(StoreAround):
+    """A store that does not keep how many outcomes a delivery brought."""
+
+    async def stored(self, screening: str) -> AsyncIterator[Sequence[StoredCitation]]:
+        """The inner store's, without that."""
+        async for page in self.inner.stored(screening):
+            yield [msgspec.structs.replace(one, outcome_count=None) for one in page]
+
+
+def test_a_store_that_does_not_count_what_a_delivery_brought(scene: Scene) -> None:
+    """There an outcome is surely lost only if the run that delivered has settled it; else it may have been added."""
+
+    async def verify() -> Audit:
+        store = await open_sqlite(scene.store, create=False, clock=SystemClock())
+        try:
+            return await audit(Forgetful(store), Wanted(screening="main", address="", journals=[scene.journal]))
+        finally:
+            await store.close()
+
+    assert_noted(asyncio.run(verify()))
+    scene.in_store("DELETE FROM outcome WHERE citation_id = 1 AND position = 0")
+    assert asyncio.run(verify()).violations_by_kind == {Violation.MISSING: 1}
+    scene.in_journal("INSERT INTO run VALUES (99, 'earlier'); UPDATE settled SET run = 99 WHERE attempt = 1")
+    scene.in_journal("INSERT INTO began SELECT 0, 99, screening, fingerprint, program, host, pid, at FROM began")
+    scene.in_journal("UPDATE asked SET run = 99 WHERE attempt = 1")
+    assert_noted(asyncio.run(verify()), (Note.ADDED, "1"))
+
+
+def test_an_outcome_lost_with_its_context_is_missed(scene: Scene) -> None:
+    """That an outcome is lost is seen even where its context is no longer in the record, or the journal not at hand."""
+    scene.in_store("DELETE FROM outcome WHERE citation_id = 1 AND position = 1")
+    scene.put(make_line(1, 1))
+    assert scene.verify().violations_by_kind == {Violation.MISSING: 1}
+    scene.journal.rename(scene.directory / "away.journal")
+    assert scene.verify().violations_by_kind == {Violation.MISSING: 1}
 
 
 def test_a_change_that_no_prompt_shows_is_no_change(scene: Scene) -> None:

@@ -47,7 +47,8 @@ _RECORD = """
 SELECT source_id, target_id, reference_id, qualified, context_count, fields, contexts FROM citation WHERE id = ?
 """
 _DELIVERED = """
-SELECT citation_id, classified_at, run FROM delivered WHERE screening_id = ? AND citation_id BETWEEN ? AND ?
+SELECT citation_id, classified_at, run, outcome_count FROM delivered
+WHERE screening_id = ? AND citation_id BETWEEN ? AND ?
 """
 _OUTCOMES = """
 SELECT citation_id, instance_id, input_hash, state, category, citation_type, confidence, justification, failure, answer
@@ -196,24 +197,27 @@ def _with_outcomes(connection: apsw.Connection, screening: str, records: dict[in
     if not records:
         return []
     span = (screening_id(connection, screening), min(records), max(records))
-    delivered = {number: (at, run) for number, at, run in rows(connection, _DELIVERED, *span)}
+    delivered = {number: (at, run, brought) for number, at, run, brought in rows(connection, _DELIVERED, *span)}
     outcomes = {
         number: tuple(_outcome(row) for row in group)
         for number, group in groupby(rows(connection, _OUTCOMES, *span), key=itemgetter(0))
     }
     return [
-        _stored(record, *delivered.get(number, (None, None)), outcomes.get(number, ()))
+        _stored(record, *delivered.get(number, (None, None, None)), outcomes.get(number, ()))
         for number, record in records.items()
     ]
 
 
-def _stored(record: Record, at: str | None, run: str | None, outcomes: tuple[Outcome, ...]) -> StoredCitation:
+def _stored(
+    record: Record, at: str | None, run: str | None, outcome_count: int | None, outcomes: tuple[Outcome, ...]
+) -> StoredCitation:
     readable = found(record)
     return StoredCitation(
         record,
         classified_at=at,
         run=run,
         outcomes=outcomes,
+        outcome_count=outcome_count,
         unusable=readable if isinstance(readable, Unusable) else None,
     )
 

@@ -59,6 +59,7 @@ CREATE TABLE delivered (
     citation_id INTEGER NOT NULL,
     classified_at TEXT NOT NULL,
     run TEXT NOT NULL,
+    outcome_count INTEGER NOT NULL,
     PRIMARY KEY (screening_id, citation_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -29,9 +29,10 @@ _REPLACE = "UPDATE citation SET qualified = ?, context_count = ?, fields = ?, co
 _JUDGED_BY = """
 SELECT name FROM screening JOIN delivered ON screening_id = screening.id WHERE citation_id = ? ORDER BY screening.id
 """
-_MARK = (
-    "INSERT INTO delivered (screening_id, citation_id, classified_at, run) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
+_MARK = """
+INSERT INTO delivered (screening_id, citation_id, classified_at, run, outcome_count) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING
+"""
 _OUTCOME = "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ENROL = """
 INSERT INTO screening_journal (screening_id, journal_id, host, path, part, of, finished) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -112,7 +113,7 @@ def _deliver_one(connection: apsw.Connection, screening: int, mark: Mark, delive
         return Receipt(delivery.key, "undeliverable", UndeliverableKind.EDGE_GONE, message)
     connection.execute("SAVEPOINT one")
     try:
-        connection.execute(_MARK, (screening, row[0], mark.at, mark.run))
+        connection.execute(_MARK, (screening, row[0], mark.at, mark.run, len(delivery.outcomes)))
         if not connection.changes():
             return Receipt(delivery.key, "found")
         connection.executemany(_OUTCOME, _outcome_rows(screening, row[0], delivery.outcomes))
