@@ -49,6 +49,7 @@ def serve(weights: str, slots: int, context_tokens: int) -> Any:
     params.cors_origins = "http://127.0.0.1"
     params.cache_ram_mib = 0  # each slot keeps its own last prompt; this one would grow to 8 GiB
     params.warmup = False
+    params.sampling.temp = 0.0  # unless a request says otherwise: the same question, the same answer
     params.verbosity = 1
     return xllamacpp.Server(params)
 
