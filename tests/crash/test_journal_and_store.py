@@ -41,6 +41,7 @@ def test_a_second_run_is_refused_and_names_the_first(place: Place) -> None:
         eventually(lambda: place.stats()["in_flight"] == 4, run)
         again = run_cli(place.command()[3:], cwd=place.directory)
         assert (again.code, str(run.pid) in again.error()["message"]) == (5, True), again
+        assert JOURNAL in again.error()["message"], "the journal itself must keep a second run out"
         beside = run_cli([*place.command()[3:], "--journal", "other", "--new-journal"], cwd=place.directory)
         assert (beside.code, str(run.pid) in beside.error()["message"]) == (5, True), beside
         assert place.stats()["received"] == 4

@@ -207,6 +207,37 @@ def test_a_limit_counts_citations_with_something_to_ask() -> None:
     run_virtual(main())
 
 
+@pytest.mark.guarantee("G3")
+def test_a_text_that_has_changed_is_asked_again_and_what_the_prompt_does_not_show_is_not() -> None:
+    """Of a citation not yet delivered, the context with a new text is asked; one with a new note, or none, is not."""
+    one, two, three = ({"instance_id": n, "context_text": f"It was so [{n}]."} for n in (1, 2, 3))
+    evidence = {"evidence_segments": [{"text": "So it was."}]}
+
+    async def main() -> None:
+        journal = MemoryJournal()
+        model = ScriptedModel(VirtualClock(), ["server_error@3*3"])
+        first = await screen(
+            MemoryStore([make_record(1, [one | evidence, two | evidence, three | evidence])]),
+            journal,
+            model,
+            concurrency=1,
+        )
+        assert (first.numbers.answered, first.report.remaining) == (2, 1)
+        changed = {"context_text": "It was not so [1]."}
+        store = MemoryStore(
+            [make_record(1, [one | evidence | changed, two | evidence | {"note": "x"}, three | evidence])]
+        )
+        second = await screen(store, journal, model, run="run-2", concurrency=1)
+        assert (second.numbers.answered, second.numbers.delivered) == (2, 1)
+        asked = [hit.variable for hit in model.hits][-2:]
+        assert ["not so [1]" in asked[0], "[3]" in asked[1]] == [True, True]
+        for outcome in (await outcomes(store)).values():
+            assert_right(outcome)
+        assert (await outcomes(store))["citing-1", "1"].input_hash == model.hits[-2].prompt
+
+    run_virtual(main())
+
+
 @pytest.mark.guarantee("G7")
 def test_queues_stay_short_over_a_hundred_thousand_contexts() -> None:
     """Citations are opened as they are wanted: neither contexts nor finished citations pile up."""

@@ -61,6 +61,7 @@ class Screenings(RuleBasedStateMachine):
         self.versions: dict[tuple[int, int], int] = {}
         self.sizes: dict[int, int] = {}
         self.backup: Path | None = None
+        self.last_run: str | None = None
         run_quickly(self.with_store(lambda store: store.store_id(), create=True))
 
     def teardown(self) -> None:
@@ -83,6 +84,7 @@ class Screenings(RuleBasedStateMachine):
         """The text of a context changes."""
         number = data.draw(st.sampled_from(sorted(self.sizes)))
         instance = data.draw(st.integers(1, self.sizes[number]))
+        self.last_run = None
         self.versions[number, instance] = self.versions.get((number, instance), 0) + 1
         self.put(number)
 
@@ -188,6 +190,11 @@ class Screenings(RuleBasedStateMachine):
                             assert_right(outcome)
                             text = self.oracle.texts[outcome.input_hash]
                             assert (text.key, text.instance_id) == (key, outcome.instance_id)
+                            now = self.versions.get(
+                                (int(key.source_id.removeprefix("citing-")), int(text.instance_id)), 0
+                            )
+                            # What was just delivered is about the text as it is now, not as it was in another run.
+                            assert text.version == now or one.run != self.last_run
 
     def record(self, number: int) -> Record:
         """A citation as it stands; every third context has no evidence."""
@@ -229,6 +236,7 @@ class Screenings(RuleBasedStateMachine):
     async def screened(self, screening: str, script: list[str], *, dies_at: int | None = None, **asking: Any) -> Any:
         """One run; None where it died."""
         self.runs += 1
+        self.last_run = f"run-{self.runs}"
         died = asyncio.Event()
 
         def die() -> None:
