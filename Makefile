@@ -15,10 +15,10 @@ DEPENDENCIES := pyproject.toml --all-extras --excludes requirements/excluded.txt
 # Package registries are written nowhere: each machine has its own way to them. The brackets keep this line out.
 REGISTRY_HOSTS := py[p]i\.org|python[h]osted\.org|crates[.]io|npm[j]s\.(org|com)|maven[.]org|maven[.]apache\.org/maven2|proxy[.]golang|deb[.]debian
 
-.PHONY: help setup test check format bench demo lock wheel clean
+.PHONY: help setup test test-neo4j check format bench demo neo4j lock wheel clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
 
 setup: $(STAMP) ## make .venv with everything in it
 
@@ -37,6 +37,9 @@ $(STAMP): $(UV) pyproject.toml requirements/dev.txt
 test: $(STAMP) ## all tests; some of them with PYTEST="-k store"
 	$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
 
+test-neo4j: $(STAMP) ## the tests that need a Neo4j, against another one: NEO4J_VERSION=... or NEO4J_URI=...
+	$(BIN)/pytest tests/contract tests/graph tests/faults $(PYTEST)
+
 check: $(STAMP) ## style, types, layers, docstrings, no registry host in any file
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -54,7 +57,10 @@ demo: $(STAMP) ## all of it on a small set, with a local model; no key, no netwo
 	$(BIN)/citefidelity demo
 
 bench: $(STAMP) ## speed, side by side with what else there is
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+neo4j: $(STAMP) ## a Neo4j server in the foreground, to try things out
+	PYTHONPATH=tests $(BIN)/python -m support.neo4j_server
 
 lock: $(UV) ## write requirements/*.txt anew; UPGRADE=--upgrade takes the newest
 	$(COMPILE) $(UPGRADE) $(DEPENDENCIES) --output-file requirements/runtime.txt
@@ -67,6 +73,7 @@ wheel: $(STAMP) ## build the wheel into dist/ and try it in an empty environment
 	$(UV) venv --quiet --no-python-downloads --python $(BIN)/python .cache/wheel
 	$(UV) pip install --quiet --python .cache/wheel/bin/python dist/*.whl
 	cd / && "$(CURDIR)/.cache/wheel/bin/citefidelity" --version
+	cd / && "$(CURDIR)/.cache/wheel/bin/citefidelity" spec > /dev/null
 
 clean: ## remove everything that was made here
 	rm -rf .venv .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
