@@ -58,6 +58,23 @@ def read_completion(reply: RawReply) -> Completion:
     return completion if fault is None else msgspec.structs.replace(completion, fault=fault)
 
 
+def added(one: Usage, other: Usage) -> Usage:
+    """What two attempts used together, as far as it was told."""
+
+    def add(a: int | None, b: int | None) -> int | None:
+        return b if a is None else a if b is None else a + b
+
+    if one == Usage():
+        return other
+    return msgspec.structs.replace(
+        one,
+        input_tokens=add(one.input_tokens, other.input_tokens),
+        output_tokens=add(one.output_tokens, other.output_tokens),
+        cached_tokens=add(one.cached_tokens, other.cached_tokens),
+        reasoning_tokens=add(one.reasoning_tokens, other.reasoning_tokens),
+    )
+
+
 def _fault(completion: Completion, content: object, billed: Billed) -> Fault | None:
     reason = completion.finish_reason
     if reason == "content_filter" or completion.refusal:

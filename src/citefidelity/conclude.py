@@ -8,12 +8,10 @@ from __future__ import annotations
 from random import Random
 from typing import Literal
 
-import msgspec
-
 from citefidelity.calls import CallEnd, CallOutcome, Halt, Load
 from citefidelity.clock import iso
-from citefidelity.completion import Completion, read_completion
-from citefidelity.facts import Asked, Ended, Settled
+from citefidelity.completion import Completion, added, read_completion
+from citefidelity.facts import Asked, Billed, Ended, Settled
 from citefidelity.faults import Fault, classify
 from citefidelity.gate import LONGEST_WAIT_S
 from citefidelity.kinds import PERMANENT, FailureKind, ProviderFault
@@ -128,7 +126,7 @@ class Concluder:
         job.calls += 1
         completion, verdict, fault = self._read(answer, at)
         ended = self._ended(attempt, answer, completion, fault, at=at, seconds=seconds)
-        job.usage = _sum(job.usage, ended.usage)
+        job.usage = added(job.usage, ended.usage)
         if ended.cost_usd is not None:
             job.cost_usd = (job.cost_usd or 0.0) + ended.cost_usd
         if verdict is not None and fault is None:
@@ -174,7 +172,7 @@ class Concluder:
             body=answer.body,
             fault=fault.kind.value if fault else None,
             message=fault.message if fault else None,
-            billed=fault.billed if fault else "yes",
+            billed=_billed(fault, usage),
             usage=usage,
             cost_usd=self._price.cost(usage, at) if self._price and reply else None,
             answering_model=completion.answering_model if completion else None,
@@ -280,6 +278,13 @@ class Concluder:
         )
 
 
+def _billed(fault: Fault | None, usage: Usage) -> Billed:
+    """Whether it was paid for. Where nobody says how much, it is not in the sums, so it counts as maybe paid."""
+    billed = fault.billed if fault else "yes"
+    told = usage.input_tokens is not None and usage.output_tokens is not None
+    return "unknown" if billed == "yes" and not told else billed
+
+
 def _end(ended: Ended, fault: Fault | None) -> CallEnd:
     """What the attempt tells about the provider."""
     outcome: CallOutcome
@@ -298,19 +303,4 @@ def _end(ended: Ended, fault: Fault | None) -> CallEnd:
         usage=ended.usage,
         cost_usd=ended.cost_usd,
         billed=ended.billed,
-    )
-
-
-def _sum(one: Usage, other: Usage) -> Usage:
-    def add(a: int | None, b: int | None) -> int | None:
-        return b if a is None else a if b is None else a + b
-
-    if one == Usage():
-        return other
-    return msgspec.structs.replace(
-        one,
-        input_tokens=add(one.input_tokens, other.input_tokens),
-        output_tokens=add(one.output_tokens, other.output_tokens),
-        cached_tokens=add(one.cached_tokens, other.cached_tokens),
-        reasoning_tokens=add(one.reasoning_tokens, other.reasoning_tokens),
     )
