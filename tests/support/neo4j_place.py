@@ -9,7 +9,6 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -79,11 +78,6 @@ class Neo4jPlace:
     async def wipe(self) -> None:
         """Empty the database; indexes stay."""
         await self.query(WIPE)
-
-    async def load(self, statements: Sequence[str]) -> None:
-        """Make a graph as others would."""
-        for statement in statements:
-            await self.query(statement)
 
 
 @cache

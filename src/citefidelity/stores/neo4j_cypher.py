@@ -140,40 +140,46 @@ RETURN row.i AS i, a.{names.article_id} AS source, b.{names.article_id} AS targe
 ORDER BY i
 """
 
-    def lock(self) -> str:
-        """Lock the citations of these rows, in their order.
+    def deliver(self) -> str:
+        """Lock the citations of these rows, look, and write where this screening has not been; says which it was.
 
-        Setting a property takes the lock; taking it off again in the same transaction leaves nothing behind.
+        ``i`` is a row's place in ``$rows``; where there is no edge, no row comes back. Setting a property takes the
+        lock; taking it off again leaves nothing behind. The name of the property that is read after that comes as a
+        parameter, because the planner could read it once only, before the lock.
         """
-        return f"""
-UNWIND $rows AS row {self._citation}
-SET c.fidelity_lock = true REMOVE c.fidelity_lock
-RETURN elementId(c) AS edge
-"""
-
-    def look(self) -> str:
-        """What has been delivered to these citations: a query of its own, so that it sees them as they are locked."""
-        return f"""
-UNWIND $rows AS row {self._citation}
-RETURN row.i AS i, elementId(c) AS edge, coalesce(c.fidelity_screenings, []) AS screenings,
-       EXISTS {{ {self._verdicts} }} AS has_verdicts
-"""
-
-    def write(self) -> str:
-        """Mark locked citations as delivered and make a node of each outcome."""
         names = self.names
         copied = ", ".join(f"{name}: outcome.{name}" for name in OUTCOME_PROPERTIES)
         return f"""
 UNWIND $rows AS row {self._citation}
-SET c.{names.classified} = true, c.{names.classified_at} = $at,
-    c.fidelity_screenings = coalesce(c.fidelity_screenings, []) + $screening
-FOREACH (outcome IN row.outcomes |
-  CREATE (a)-[:JUDGED_IN]->(:FidelityVerdict {{
-    screening: $screening, run: $run, classified_at: $at,
-    source_id: row.source, target_id: row.target, reference_id: row.reference, {copied}
-  }})-[:JUDGES]->(b))
-RETURN count(c) AS edges
+SET c.fidelity_lock = true REMOVE c.fidelity_lock
+WITH row.i AS i, collect(c) AS edges
+WITH i, $rows[i] AS row, size(edges) AS number, edges[0] AS c
+WITH i, row, c, CASE
+  WHEN number > 1 THEN 'doubled'
+  WHEN coalesce(toStringOrNull(c[$reference_name]), '') <> row.reference THEN 'gone'
+  WHEN {self._delivered} THEN 'found'
+  WHEN EXISTS {{ {self._verdicts} }} THEN 'stale'
+  ELSE 'written' END AS result, startNode(c) AS a, endNode(c) AS b
+FOREACH (_ IN CASE result WHEN 'written' THEN [1] ELSE [] END |
+  SET c.{names.classified} = true, c.{names.classified_at} = $at,
+      c.fidelity_screenings = coalesce(c.fidelity_screenings, []) + $screening
+  FOREACH (outcome IN row.outcomes |
+    CREATE (a)-[:JUDGED_IN]->(:FidelityVerdict {{
+      screening: $screening, run: $run, classified_at: $at,
+      source_id: row.source, target_id: row.target, reference_id: row.reference, {copied}
+    }})-[:JUDGES]->(b)))
+RETURN i, result
 """
+
+    def lock(self) -> str:
+        """Lock the citations of these rows, in their order."""
+        return f"UNWIND $rows AS row {self._citation} SET c.fidelity_lock = true REMOVE c.fidelity_lock"
+
+    def look(self) -> str:
+        """The screenings that locked citations have."""
+        return (
+            f"UNWIND $rows AS row {self._citation} RETURN row.i AS i, coalesce(c.fidelity_screenings, []) AS screenings"
+        )
 
     def unmark(self) -> str:
         """Take a screening off locked citations; the mark ``classified`` goes with the last one."""

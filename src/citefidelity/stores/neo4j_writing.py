@@ -7,11 +7,10 @@ the order of their keys, so that two writers of several meet in the same order a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from citefidelity.errors import StoreError, StoreUnavailable
+from citefidelity.errors import StoreError
 from citefidelity.kinds import UndeliverableKind
 from citefidelity.records import CitationKey, Delivery, Receipt
 from citefidelity.stores.neo4j_cypher import DELETE_VERDICTS, Cypher
@@ -63,8 +62,9 @@ class Writer:
         rows = [key_row(key) | {"i": i} for i, key in enumerate(sorted(set(keys)))]
 
         async def work(tx: Tx) -> int:
-            locked = await self._lock(tx, rows, screening)
-            marked = sorted({row["i"] for row in locked if screening in row["screenings"]})
+            await tx.change(self._cypher.lock(), rows=rows)
+            seen = await tx.rows(self._cypher.look(), rows=rows)
+            marked = sorted({row["i"] for row in seen if screening in row["screenings"]})
             if marked:
                 chosen = [rows[i] for i in marked]
                 await tx.change(self._cypher.unmark(), rows=chosen, screening=screening)
@@ -89,54 +89,32 @@ class Writer:
     async def _transaction(self, tx: Tx, mark: Mark, batch: list[Delivery]) -> dict[CitationKey, Receipt]:
         if not (await tx.one(_KNOWN, screening=mark.screening))["known"]:
             raise StoreError(f"The store knows no screening '{mark.screening}', so nothing was written under it.")
-        rows = [key_row(delivery.key) | {"i": i} for i, delivery in enumerate(batch)]
-        locked = await self._lock(tx, rows, mark.screening)
-        receipts = _look(mark.screening, batch, locked)
-        chosen = [i for i, delivery in enumerate(batch) if receipts[delivery.key].result == "written"]
-        # Left by an edge that was deleted and made anew: what they judged is no longer marked as delivered.
-        stale = {row["i"] for row in locked if row["has_verdicts"]}.intersection(chosen)
+        rows = [_row(delivery) | {"i": i} for i, delivery in enumerate(batch)]
+        results = await self._write(tx, mark, rows)
+        stale = [row for row in rows if results.get(row["i"]) == "stale"]
         if stale:
-            await tx.change(DELETE_VERDICTS, rows=[rows[i] for i in sorted(stale)], screening=mark.screening)
-        if chosen:
-            await self._write(tx, mark, [rows[i] | _outcomes(batch[i]) for i in chosen])
-        return receipts
+            # Left by an edge that was deleted and made anew: what they judged is not marked as delivered any more.
+            await tx.change(DELETE_VERDICTS, rows=stale, screening=mark.screening)
+            again = await self._write(tx, mark, [row | {"i": i} for i, row in enumerate(stale)])
+            results |= {row["i"]: again[i] for i, row in enumerate(stale)}
+        return {delivery.key: _receipt(delivery.key, results.get(i, "gone")) for i, delivery in enumerate(batch)}
 
-    async def _lock(self, tx: Tx, rows: list[Row], screening: str) -> list[Row]:
-        """What is there of these citations, none of which anybody else can change before this transaction ends.
-
-        While a lock is waited for, its edge may be deleted or renamed, and another take its name.
-        """
-        locked: set[str] = set()
-        while True:
-            locked.update([row["edge"] for row in await tx.rows(self._cypher.lock(), rows=rows)])
-            seen = await tx.rows(self._cypher.look(), rows=rows, screening=screening)
-            if locked.issuperset(row["edge"] for row in seen):
-                return seen
-
-    async def _write(self, tx: Tx, mark: Mark, rows: list[Row]) -> None:
-        (told,) = await tx.rows(self._cypher.write(), rows=rows, **mark._asdict())
-        if told["edges"] != len(rows):
-            raise StoreUnavailable(
-                f"{told['edges']} citations were matched where {len(rows)} had been: another client adds some with the "
-                "same key. Nothing was written.",
-                "Run the same command again.",
-            )
+    async def _write(self, tx: Tx, mark: Mark, rows: list[Row]) -> dict[int, str]:
+        reference_name = self._cypher.names.reference_id
+        told = await tx.rows(self._cypher.deliver(), rows=rows, reference_name=reference_name, **mark._asdict())
+        return {row["i"]: row["result"] for row in told}
 
 
-def _look(screening: str, batch: list[Delivery], locked: list[Row]) -> dict[CitationKey, Receipt]:
-    """What is to become of each delivery, given the locked edges."""
-    edges = Counter(row["i"] for row in locked)
-    there = {row["i"] for row in locked if screening in row["screenings"]}
-    receipts = {}
-    for i, (key, _) in enumerate((delivery.key, delivery.outcomes) for delivery in batch):
-        if not edges[i]:
-            receipts[key] = Receipt(key, "undeliverable", UndeliverableKind.EDGE_GONE, GONE)
-        elif edges[i] > 1:
-            receipts[key] = Receipt(key, "undeliverable", UndeliverableKind.EDGE_DOUBLED, DOUBLED)
-        else:
-            receipts[key] = Receipt(key, "found" if i in there else "written")
-    return receipts
+def _receipt(key: CitationKey, result: str) -> Receipt:
+    match result:
+        case "written" | "found":
+            return Receipt(key, result)
+        case "doubled":
+            return Receipt(key, "undeliverable", UndeliverableKind.EDGE_DOUBLED, DOUBLED)
+        case _:
+            return Receipt(key, "undeliverable", UndeliverableKind.EDGE_GONE, GONE)
 
 
-def _outcomes(delivery: Delivery) -> Row:
-    return {"outcomes": [outcome_properties(outcome, at) for at, outcome in enumerate(delivery.outcomes)]}
+def _row(delivery: Delivery) -> Row:
+    outcomes = [outcome_properties(outcome, at) for at, outcome in enumerate(delivery.outcomes)]
+    return key_row(delivery.key) | {"outcomes": outcomes}
