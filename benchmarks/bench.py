@@ -20,6 +20,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import killed
 from plot import draw
 from workload import write_bodies, write_records
 
@@ -34,7 +35,12 @@ class Case(NamedTuple):
     contexts: int
 
 
-CASES = {"a": Case("0", 100, 5_000), "b": Case("1", 100, 1_000), "c": Case("1", 1_000, 5_000)}
+CASES = {
+    "a": Case("0", 100, 5_000),
+    "b": Case("1", 100, 1_000),
+    "c": Case("1", 1_000, 5_000),
+    "d": Case(killed.LATENCY, killed.CONCURRENCY, killed.CONTEXTS),
+}
 CONTENDERS = ("bare", "ours", "sdk", "threads")
 Result = dict[str, float]
 
@@ -43,15 +49,19 @@ def main() -> None:
     """Measure, print a table, write it with a plot to ``benchmarks/results``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--cases", default="abc")
+    parser.add_argument("--cases", default="abcd")
     parser.add_argument("--contenders", default=",".join(CONTENDERS))
     parser.add_argument("--out", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
     contenders = arguments.contenders.split(",")
     results: dict[str, dict[str, list[Result]]] = {}
     with tempfile.TemporaryDirectory(prefix="citefidelity-bench-") as name:
+        deaths: list[killed.Row] = []
         for case in arguments.cases:
             work = Work(Path(name) / case, CASES[case])
+            if case == "d":
+                deaths = [work.kill() for _ in range(arguments.rounds)]
+                continue
             results[case] = {contender: [] for contender in contenders}
             for number in range(arguments.rounds):
                 for contender in contenders:
@@ -63,7 +73,7 @@ def main() -> None:
         "cases": {name: case._asdict() for name, case in CASES.items()},
         "results": results,
     }
-    table = make_table(results)
+    table = (make_table(results) if results else "") + ("\n" + killed.table(deaths) if deaths else "")
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "bench.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     (arguments.out / "bench.md").write_text(table, encoding="utf-8")
@@ -109,13 +119,22 @@ class Work:
             "wall": wall,
         }
 
+    def kill(self) -> killed.Row:
+        """Case d, once."""
+        self.number += 1
+        with Mock(self.latency) as mock:
+            journal = self.directory / f"{self.number}.db.journal"
+            return killed.measure(self._command("ours", mock.url), mock.stats_url, journal)
+
     def _command(self, contender: str, url: str) -> list[str]:
         if contender != "ours":
             script = HERE / "rivals" / f"{contender}.py"
             return [sys.executable, str(script), url, str(self.bodies), str(self.concurrency)]
         program = shutil.which("citefidelity", path=str(Path(sys.executable).parent)) or "citefidelity"
         store = f"sqlite:///{self.directory / f'{self.number}.db'}"
-        subprocess.run([program, "import", str(self.records), "--store", store, "-q"], check=True)
+        subprocess.run(
+            [program, "import", str(self.records), "--store", store, "-q"], check=True, stdout=subprocess.DEVNULL
+        )
         flags = ["--store", store, "--base-url", url, "--model", "mock", "--concurrency", str(self.concurrency)]
         return [program, "run", *flags, "--json", "-q"]
 
@@ -128,6 +147,7 @@ class Mock:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         line = self.process.stdout.readline() if self.process.stdout else b""
         self.url = json.loads(line)["base_url"]
+        self.stats_url = self.url.removesuffix("/v1") + "/stats"
 
     def __enter__(self) -> Self:
         """Listening already."""
@@ -140,8 +160,7 @@ class Mock:
 
     def stats(self) -> dict[str, Any]:
         """What it has counted."""
-        address = self.url.removesuffix("/v1") + "/stats"
-        with urllib.request.urlopen(address) as reply:  # noqa: S310 - the address that the mock itself has told
+        with urllib.request.urlopen(self.stats_url) as reply:  # noqa: S310 - the address that the mock itself has told
             return dict(json.load(reply))
 
 
