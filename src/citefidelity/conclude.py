@@ -67,9 +67,10 @@ class Concluder:
         self._fixed_tokens = tokens_of(prompter.fixed)
         self.style: Style = style
 
-    def load(self, rendered: Rendered) -> Load:
-        """What one call is expected to use, as ``estimate`` counts it."""
-        return Load(self._fixed_tokens + tokens_of(rendered.variable), self._spec.max_output_tokens)
+    def load(self, rendered: Rendered, truncated: int) -> Load:
+        """What one call is expected to use, as ``estimate`` counts it; more after an answer that was truncated."""
+        larger = LARGER if truncated else 1
+        return Load(self._fixed_tokens + tokens_of(rendered.variable), self._spec.max_output_tokens * larger)
 
     def question(self, job: Job) -> Question:
         """What to ask for this context now."""
@@ -213,7 +214,7 @@ class Concluder:
             job.unreadable += 1
         else:
             job.truncated += 1
-            job.load = Load(job.load.input_tokens, self._spec.max_output_tokens * LARGER)
+            job.load = self.load(job.rendered, job.truncated)
         if before:
             return self._fail(job, ended, fault, at, retryable=False)
         if job.attempts < self._max_attempts:

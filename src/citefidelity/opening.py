@@ -86,7 +86,7 @@ class Job:
 
 
 def open_citation(
-    citation: Citation, past: ContextPast, prompter: Prompter, load_of: Callable[[Rendered], Load]
+    citation: Citation, past: ContextPast, prompter: Prompter, load_of: Callable[[Rendered, int], Load]
 ) -> tuple[Opened, list[Job], list[tuple[str, NoEvidence]]]:
     """What is to ask, and what there is no evidence to ask about; outcomes that the journal has are put in place."""
     opened = Opened(citation)
@@ -100,5 +100,5 @@ def open_citation(
         elif isinstance(rendered, NoEvidence):
             without_evidence.append((context.instance_id, rendered))
         else:
-            jobs.append(Job(opened, context.instance_id, rendered, known, load_of(rendered)))
+            jobs.append(Job(opened, context.instance_id, rendered, known, load_of(rendered, known.truncated)))
     return opened, jobs, without_evidence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -91,8 +90,7 @@ def test_a_context_that_waits_for_its_retry_holds_no_slot() -> None:
         model = ScriptedModel(VirtualClock(), ["server_error@1*2"])
         await screen(memory(6), MemoryJournal(), model, concurrency=1, citation_workers=10)
         first = [hit.prompt_number for hit in model.hits]
-        assert Counter(first)[1] == 3
-        assert set(first[1:6]) >= {2, 3, 4}, "nobody was asked while the first waited"
+        assert first == [1, 2, 3, 4, 5, 6, 1, 1]
 
     run_virtual(main())
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from citefidelity.budget import Budget
 from citefidelity.facts import Asked, Ended, Settled
 from citefidelity.ports import CallFault, Question, RawReply
 from citefidelity.testing.journal import MemoryJournal
 from citefidelity.testing.model import ScriptedModel
 from citefidelity.testing.store import MemoryStore
-from support.bench import assert_right, at, open_attempts, outcomes, screen, usable
+from citefidelity.tokens import tokens_of
+from support.bench import SPEC, assert_right, at, open_attempts, outcomes, screen, usable
 from support.makers import make_record
 from support.virtual_time import VirtualClock, run_virtual
 
@@ -184,6 +186,26 @@ def test_a_cut_answer_is_asked_for_with_a_larger_limit() -> None:
         manners = [fact.manner for fact in journal.facts if isinstance(fact, Asked)]
         assert sum(manner is not None and "max_output_tokens" in manner for manner in manners) == 1
         assert len(manners) == 4
+
+    run_virtual(main())
+
+
+@pytest.mark.guarantee("G7")
+def test_a_larger_answer_reserves_more_also_in_a_later_run() -> None:
+    """A context that was cut off in an earlier run is asked with the larger limit only if the budget allows that."""
+
+    async def main() -> None:
+        store, journal = memory(1), MemoryJournal()
+        model = ScriptedModel(VirtualClock(), ["length@1*1", "silence@1*2"])
+        await screen(
+            store, journal, model, grace=0.0, during=lambda engine: at(5.0, lambda: engine.stop("interrupted"))
+        )
+        usual = SPEC.max_output_tokens
+        prompt = tokens_of(model.hits[0].fixed) + tokens_of(model.hits[0].variable)
+        tight = await screen(store, journal, model, run="run-2", budget=Budget(max_tokens=prompt + 2 * usual - 1))
+        assert (tight.why, model.stats().received) == ("budget", 2)
+        roomy = await screen(store, journal, model, run="run-3", budget=Budget(max_tokens=prompt + 2 * usual))
+        assert (roomy.numbers.answered, model.stats().received) == (1, 3)
 
     run_virtual(main())
 
