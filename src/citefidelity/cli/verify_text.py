@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 
-from citefidelity.audited import Audit, Finding
+from citefidelity.audited import Audit, Finding, Note
 from citefidelity.cli.rows import pairs
+from citefidelity.cli.run_text import same_command
+from citefidelity.settings import Settings
 
 
-def verify_text(audit: Audit, bold: Callable[[str], str]) -> list[str]:
-    """The result, the counts, and every violation and note that is named."""
+def verify_text(audit: Audit, settings: Settings, bold: Callable[[str], str]) -> list[str]:
+    """The result, the counts, every violation and note that is named, and what can be done about the notes."""
     result = "Clean: no violations." if audit.clean else f"{audit.violations_total:,} violations."
     lines = [bold(result), "", bold("Counted"), *_pairs(_counts(audit))]
     lines += _findings("Violations", audit.violations, audit.violations_total, audit.violations_by_kind, bold)
     lines += _findings("Good to know", audit.notes, audit.notes_total, audit.notes_by_kind, bold)
-    return lines
+    steps = _next_steps(audit, settings)
+    return [*lines, *(["", *steps] if steps else [])]
+
+
+def _next_steps(audit: Audit, settings: Settings) -> list[str]:
+    notes = audit.notes_by_kind
+    steps = []
+    if Note.RETRY_INTERRUPTED in notes:
+        steps.append(f"To finish the retry: {same_command('retry', settings)}")
+    if Note.CHANGED in notes or Note.ADDED in notes:
+        steps.append(f"To judge what was changed or added: {same_command('retry --changed', settings)}")
+    if Note.WAITING in notes or Note.RESTORED in notes:
+        steps.append(f"To deliver what waits, without a call: {same_command('run', settings)}")
+    if audit.other_journals:
+        paths = [*(journal.path for journal in audit.journals), *(row.path for row in audit.other_journals)]
+        flags = " ".join(f"--journal {shlex.quote(path)}" for path in paths)
+        steps.append(f"To audit all journals, once they are here: {same_command(f'verify {flags}', settings)}")
+    return steps
 
 
 def _counts(audit: Audit) -> list[tuple[str, str]]:

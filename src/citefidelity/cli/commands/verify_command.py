@@ -19,7 +19,7 @@ def handle(call: Call) -> int:
     settings = call.settings()
     journals = [call.directory / name for name in call.given["journals"]]
     audit = asyncio.run(verify(settings, journals, on_page=_progress(call, time.monotonic)))
-    call.out.result(audit, "\n".join(verify_text(audit, call.out.bold)))
+    call.out.result(audit, "\n".join(verify_text(audit, settings, call.out.bold)))
     return audit.exit_code
 
 
@@ -42,8 +42,8 @@ COMMAND = Command(
     about="""
     Looks at the store and the journal from outside and checks what this program promises: each context is in exactly
     one state (G2), every answer that counts is in the journal and none was asked again (G3), each citation was
-    delivered as a whole, once, and says what the journal says (G4). Each raw reply is read again. It also names verdicts
-    whose input has changed since. Exit code 0: clean; 6: violations, each named.
+    delivered as a whole, once, and says what the journal says (G4). Each raw reply is read again. It also names
+    verdicts whose input has changed since. Exit code 0: clean; 6: violations, each named.
 
     Without --journal it takes the one that a run would take. Outcomes of journals that it was not given are counted as
     not audited. Costs nothing, changes nothing; may be done while a run goes on.
