@@ -12,6 +12,7 @@ GROUPS = (
     ("To screen", ("run", "status", "retry")),
     ("To read", ("show", "export", "screenings")),
     ("To check", ("verify", "spec", "config")),
+    ("To look after stores", ("copy",)),
 )
 NAMES = tuple(name for _, names in GROUPS for name in names)
 
