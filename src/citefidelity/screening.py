@@ -251,7 +251,11 @@ class Screening:
         undeliverable = {*self.engine.unusable, *self._deliverer.undeliverable}
         try:
             counts = await self._store.counts(self.name, self._asking.partition)
-            remaining, elsewhere = max(0, counts.to_do - len(undeliverable)), counts.done_elsewhere
+            to_do = counts.to_do
+            if self._asking.include_classified and self._asking.partition == WHOLE:
+                # Of a part it is not known how many: those are counted over the whole store only.
+                to_do += counts.done_elsewhere
+            remaining, elsewhere = max(0, to_do - len(undeliverable)), counts.done_elsewhere
         except StoreError as away:
             error = error or away
             self.why = "interrupted" if self.why == "interrupted" else "store"

@@ -147,6 +147,21 @@ def test_the_journal_fails_at_any_append(when: str) -> None:
         run_virtual(main(fails_at))
 
 
+def test_what_is_done_elsewhere_and_was_to_be_taken_is_left_when_it_is_not() -> None:
+    """With citations of others taken in, a run that ends early says how many of them are left, and exits with 4."""
+
+    async def main() -> None:
+        records = [make_record(number) for number in range(1, 31)]
+        store = MemoryStore(records, elsewhere=[record.key for record in records])
+        journal, model = MemoryJournal(), ScriptedModel(VirtualClock(), latency=(10, 10))
+        ran = await screen(store, journal, model, include_classified=True, max_time=5.0)
+        assert (ran.numbers.delivered, ran.report.remaining, ran.report.exit_code) == (10, 20, 4)
+        rest = await screen(store, journal, model, run="run-2", include_classified=True)
+        assert (rest.numbers.delivered, rest.report.remaining, rest.report.exit_code) == (20, 0, 0)
+
+    run_virtual(main())
+
+
 class LapsingClaim:
     """Surely ours up to a time, and again from another."""
 
