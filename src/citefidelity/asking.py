@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from citefidelity.addresses import is_this_machine
@@ -14,7 +15,7 @@ from citefidelity.base_url import LOOPBACK
 from citefidelity.budget import Budget
 from citefidelity.errors import UsageError
 from citefidelity.journal import Totals
-from citefidelity.models.presets import preset_for
+from citefidelity.models.presets import Preset, preset_for
 from citefidelity.ports import Model
 from citefidelity.pricelists import parse_price, price_of, user_price_list
 from citefidelity.pricing import Price
@@ -22,6 +23,9 @@ from citefidelity.screening import Asking
 from citefidelity.settings import Settings
 from citefidelity.spec import DEFAULT_BASE_URLS, Spec
 from citefidelity.spending import budget_for
+
+if TYPE_CHECKING:
+    from citefidelity.models.chat import ChatModel
 
 FILES_BESIDE_CALLS = 128
 """Open files beside one connection a call: the store, the journal, the standard streams, libraries."""
@@ -43,37 +47,9 @@ async def model_for(settings: Settings, spec: Spec, spent: Totals, at: float) ->
     Raises:
         UsageError: it is not said where the model is, its key is not set, or a cap on the cost cannot be kept.
     """
-    # Slow to load, and only a run needs it.
-    from citefidelity.models.chat import ChatModel  # noqa: PLC0415 - as said
-    from citefidelity.models.route import Network  # noqa: PLC0415 - as said
-
     price = await price_for(settings, spec)
     budget = _budget(settings, spec, price, spent, at)
-    preset = preset_for(spec.provider, settings.base_url_for(spec.provider) or _kept_base_url(spec), spec.model)
-    async with AsyncExitStack() as stack:
-        base_url = preset.base_url
-        if spec.provider == "local":
-            from citefidelity.models.local import local_server  # noqa: PLC0415 - an extra
-
-            base_url = await stack.enter_async_context(local_server())
-        if base_url is None or (spec.base_url == LOOPBACK) != is_this_machine(urlsplit(base_url).hostname or ""):
-            raise UsageError(
-                f"Screening '{settings.screening}' asks a server on this machine, and it is not said where.",
-                "Name it with --base-url, such as http://localhost:8000/v1.",
-                kind="no_base_url",
-            )
-        model = await stack.enter_async_context(
-            ChatModel(
-                base_url,
-                spec.model,
-                api_key=settings.require_api_key(spec.provider, urlsplit(base_url).hostname or ""),
-                temperature=spec.temperature if preset.takes_temperature else None,
-                extra_body=preset.extra_body,
-                limit_parameter=preset.limit_parameter,
-                connections=settings.concurrency,
-                network=Network.from_environment(os.environ),
-            )
-        )
+    async with chat_for(settings, spec) as (model, preset):
         yield (
             model,
             Asking(
@@ -93,6 +69,43 @@ async def model_for(settings: Settings, spec: Spec, spent: Totals, at: float) ->
                 partition=settings.partition,
             ),
         )
+
+
+@asynccontextmanager
+async def chat_for(settings: Settings, spec: Spec) -> AsyncIterator[tuple[ChatModel, Preset]]:
+    """The model of this spec over HTTP, with the preset of its provider; a local server is started for it.
+
+    Raises:
+        UsageError: it is not said where the model is, or its key is not set.
+    """
+    # Slow to load, and only what asks needs it.
+    from citefidelity.models.chat import ChatModel  # noqa: PLC0415 - as said
+    from citefidelity.models.route import Network  # noqa: PLC0415 - as said
+
+    preset = preset_for(spec.provider, settings.base_url_for(spec.provider) or _kept_base_url(spec), spec.model)
+    async with AsyncExitStack() as stack:
+        base_url = preset.base_url
+        if spec.provider == "local":
+            from citefidelity.models.local import local_server  # noqa: PLC0415 - an extra
+
+            base_url = await stack.enter_async_context(local_server())
+        if base_url is None or (spec.base_url == LOOPBACK) != is_this_machine(urlsplit(base_url).hostname or ""):
+            raise UsageError(
+                f"Screening '{settings.screening}' asks a server on this machine, and it is not said where.",
+                "Name it with --base-url, such as http://localhost:8000/v1.",
+                kind="no_base_url",
+            )
+        model = ChatModel(
+            base_url,
+            spec.model,
+            api_key=settings.require_api_key(spec.provider, urlsplit(base_url).hostname or ""),
+            temperature=spec.temperature if preset.takes_temperature else None,
+            extra_body=preset.extra_body,
+            limit_parameter=preset.limit_parameter,
+            connections=settings.concurrency,
+            network=Network.from_environment(os.environ),
+        )
+        yield await stack.enter_async_context(model), preset
 
 
 def _kept_base_url(spec: Spec) -> str | None:

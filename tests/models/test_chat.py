@@ -247,11 +247,12 @@ async def test_a_connection_that_takes_too_long_sent_nothing() -> None:
     assert "connecting" in fault.message
 
 
-@pytest.mark.parametrize("act", list(ACTS))
+SOMETHING_COMES_BACK = [name for name, act in ACTS.items() if act.manner not in {"silence", "cut_silence", "refused"}]
+
+
+@pytest.mark.parametrize("act", SOMETHING_COMES_BACK)
 async def test_the_key_is_in_nothing_that_comes_back(act: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever the server does with the key, no reply, header, message, traceback or log holds it."""
-    if ACTS[act].manner in {"silence", "cut_silence", "refused"}:
-        pytest.skip("nothing comes back")
     caplog.set_level("DEBUG")
     async with (
         ScriptedProvider([f"{act}@all*always"]) as provider,

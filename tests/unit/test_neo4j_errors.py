@@ -46,7 +46,7 @@ CODES = [
 def from_server(code: str, message: str = "said by the server") -> Neo4jError:
     """The error that the driver makes of what a server sends."""
     # Private, but the only way to the very class and code that a server's message becomes.
-    return Neo4jError._hydrate_neo4j(code=code, message=message)  # noqa: SLF001
+    return Neo4jError._hydrate_neo4j(code=code, message=message)  # noqa: SLF001 - as said
 
 
 @pytest.mark.parametrize("kind", RAISED, ids=lambda kind: kind.__name__)
