@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first stops asking and keeps what is in flight, the second leaves at once."""
+"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP): the first stops asking and keeps what is in flight, the second leaves at once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 INTERRUPTED = 130
+STDERR = 2
+SHOW_CURSOR = b"\x1b[?25h"
+"""A live view hides the cursor, and will not come to show it again."""
 
 
 class Interrupts:
@@ -25,14 +28,16 @@ class Interrupts:
             self.first()
         else:
             # As safe as kill -9, and as quick: nothing that is half done may look finished.
+            if os.isatty(STDERR):
+                os.write(STDERR, SHOW_CURSOR)
             os._exit(INTERRUPTED)
 
 
 @asynccontextmanager
 async def interrupts_handled(*, wanted: bool) -> AsyncIterator[Interrupts]:
-    """Within it, SIGINT and SIGTERM stop a run gently; only in a program of its own, not in somebody's notebook."""
+    """Within it, SIGINT, SIGTERM and SIGHUP stop a run gently; only in a program of its own, not in somebody's notebook."""
     interrupts = Interrupts()
-    signals = (signal.SIGINT, signal.SIGTERM) if wanted else ()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if wanted else ()
     loop = asyncio.get_running_loop()
     for number in signals:
         loop.add_signal_handler(number, interrupts.arrived)
