@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal (SIGHUP): the first stops asking and keeps what is in flight, the second leaves at once."""
+"""Ctrl-C, SIGTERM and a closed terminal: the first stops asking and keeps what is in flight, the second leaves at once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Interrupts:
 
 @asynccontextmanager
 async def interrupts_handled(*, wanted: bool) -> AsyncIterator[Interrupts]:
-    """Within it, SIGINT, SIGTERM and SIGHUP stop a run gently; only in a program of its own, not in somebody's notebook."""
+    """Within it, these signals stop a run gently; only in a program of its own, not in somebody's notebook."""
     interrupts = Interrupts()
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if wanted else ()
     loop = asyncio.get_running_loop()
