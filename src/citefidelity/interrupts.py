@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: the first stops asking and keeps what is in flight, the second leaves at once."""
+"""Ctrl-C, SIGTERM and a closed terminal: the first stops asking gently, the second leaves at once."""
 
 from __future__ import annotations
 
