@@ -68,11 +68,12 @@ class Cypher:
         self.names = names
         self._article_index = f"USING INDEX a:{names.article}({names.article_id})"
         self._reference = f"coalesce(toStringOrNull(c.{names.reference_id}), '')"
-        self._citation = f"""
+        between = f"""
 MATCH (a:{names.article}) {self._article_index} WHERE a.{names.article_id} IN row.sources
-MATCH (a)-[c:{names.cites}]->(b:{names.article})
-WHERE b.{names.article_id} IN row.targets AND (row.reference IS NULL OR {self._reference} = row.reference)
+MATCH (a)-[c:{names.cites}]->(b:{names.article}) WHERE b.{names.article_id} IN row.targets
 """
+        self._citation = f"{between} AND {self._reference} = row.reference"
+        self._citations = f"{between} AND (row.reference IS NULL OR {self._reference} = row.reference)"
         self._verdicts = f"""
 MATCH (v:FidelityVerdict) {VERDICT_INDEX}
 WHERE v.screening = $screening AND v.source_id = row.source AND v.target_id = row.target
@@ -105,7 +106,7 @@ WHERE v.screening = $screening AND v.source_id = row.source AND v.target_id = ro
         names = self.names
         wanted = {"to_do": self._to_do, "delivered": self._delivered, "all": "true"}[which]
         return f"""
-{self._articles(span, last=last)}
+{self.articles(span, last=last)}
 MATCH (a)-[c:{names.cites}]->(b:{names.article}) WHERE {wanted}
 RETURN a.{names.article_id} AS source, b.{names.article_id} AS target, c.{names.reference_id} AS reference,
        coalesce(toIntegerOrNull(c.{names.context_count}), 1) AS weight
@@ -117,7 +118,7 @@ ORDER BY source, target, reference LIMIT $limit
         names = self.names
         qualified = f"c.{names.qualified} = true"
         return f"""
-{self._articles(span, last=last)}
+{self.articles(span, last=last)}
 MATCH (a)-[c:{names.cites}]->(:{names.article})
 RETURN count(c) AS citations, count(CASE WHEN {qualified} THEN 1 END) AS qualified,
        sum(CASE WHEN {qualified} THEN coalesce(toIntegerOrNull(c.{names.context_count}), 0) ELSE 0 END) AS contexts,
@@ -130,7 +131,7 @@ RETURN count(c) AS citations, count(CASE WHEN {qualified} THEN 1 END) AS qualifi
         names = self.names
         verdicts = f"COLLECT {{ {self._verdicts} RETURN properties(v) ORDER BY v.position }}"
         return f"""
-UNWIND $rows AS row {self._citation}
+UNWIND $rows AS row {self._citations}
 RETURN row.i AS i, a.{names.article_id} AS source, b.{names.article_id} AS target, c.{names.reference_id} AS reference,
        a.{names.title} AS source_title, a.{names.authors} AS source_authors, a.{names.year} AS source_year,
        b.{names.title} AS target_title, b.{names.authors} AS target_authors, b.{names.year} AS target_year,
@@ -192,16 +193,6 @@ WITH c WHERE size(c.fidelity_screenings) = 0
 REMOVE c.{names.classified}, c.{names.classified_at}
 """
 
-    def missing_articles(self) -> str:
-        """Which of these articles the graph does not have."""
-        names = self.names
-        return f"""
-UNWIND $rows AS row
-OPTIONAL MATCH (a:{names.article}) {self._article_index} WHERE a.{names.article_id} IN row.ids
-WITH row, count(a) AS found WHERE found = 0
-RETURN row.i AS i
-"""
-
     def make_articles(self) -> str:
         """Make articles with their properties."""
         return f"UNWIND $rows AS row CREATE (a:{self.names.article}) SET a = row"
@@ -235,7 +226,8 @@ CREATE (a)-[c:{names.cites}]->(b) SET c = row.properties
         """Replace what an import brings; what has been delivered stays."""
         return f"UNWIND $rows AS row {self._citation} SET c += row.properties"
 
-    def _articles(self, span: Span, *, last: bool) -> str:
+    def articles(self, span: Span, *, last: bool) -> str:
+        """The articles ``a`` of a stretch of the index: after ``$after`` and, but for the last, up to ``$upto``."""
         article_id = f"a.{self.names.article_id}"
         if span == "odd":
             # Not with OR and NOT: rewritten by the planner, that leaves out articles without the property.

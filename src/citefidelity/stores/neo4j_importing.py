@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from citefidelity.ports import Put
 from citefidelity.record_changes import changed_contexts, same_record
@@ -30,41 +30,54 @@ class Importer:
         return [puts[record.key] if first[record.key] is record else Put(record.key, "duplicate") for record in records]
 
     async def _put(self, tx: Tx, records: list[Record]) -> dict[CitationKey, Put]:
-        rows = [key_row(record.key) | {"i": i} for i, record in enumerate(records)]
-        await self._make_articles(tx, records)
-        articles = await self._articles(tx, records)
-        there: dict[int, list[Row]] = {}
-        for row in await tx.rows(self._cypher.fetch(outcomes=False), rows=rows, screening=""):
-            there.setdefault(row["i"], []).append(row)
-        screenings = [row["name"] for row in await tx.rows(_SCREENINGS)]
-        puts = {record.key: _compare(record, there.get(i, []), screenings) for i, record in enumerate(records)}
+        articles, made = await self._articles(tx, records)
+        # A citation cannot be there before both of its articles are.
+        known = [record for record in records if not made.intersection(record.key[:2])]
+        there = await self._there(tx, known)
+        screenings = [row["name"] for row in await tx.rows(_SCREENINGS)] if known else []
+        puts = {record.key: _compare(record, there.get(record.key, []), screenings) for record in records}
         wanted: dict[str, list[Row]] = {"new": [], "changed": []}
-        for row, record in zip(rows, records, strict=True):
+        for record in records:
             result = puts[record.key].result
             if result in wanted:
                 ends = articles[record.key.source_id], articles[record.key.target_id]
-                wanted[result].append(row | {"properties": citation_properties(record, *ends, self._cypher.names)})
+                properties = citation_properties(record, *ends, self._cypher.names)
+                wanted[result].append(key_row(record.key) | {"properties": properties})
         await tx.change(self._cypher.make_citations(), rows=wanted["new"])
         await tx.change(self._cypher.change_citations(), rows=wanted["changed"])
         return puts
 
-    async def _make_articles(self, tx: Tx, records: list[Record]) -> None:
+    async def _articles(self, tx: Tx, records: list[Record]) -> tuple[dict[str, Row], set[str]]:
+        """What the graph knows of each article by its id, and which of them had to be made."""
         names = self._cypher.names
         brought: dict[str, Row] = {}
         for record in records:
             for end in ("source", "target"):
                 article = article_of(record, end, names)
                 brought.setdefault(article[names.article_id], article)
-        articles = [brought[article_id] for article_id in sorted(brought)]
-        ids = [{"i": i, "ids": native_ids(article[names.article_id])} for i, article in enumerate(articles)]
-        missing = await tx.rows(self._cypher.missing_articles(), rows=ids)
-        await tx.change(self._cypher.make_articles(), rows=[articles[row["i"]] for row in missing])
-
-    async def _articles(self, tx: Tx, records: Iterable[Record]) -> dict[str, Row]:
-        ids = sorted({article_id for record in records for article_id in record.key[:2]})
+        ids = sorted(brought)
         asked = [{"i": i, "ids": native_ids(article_id)} for i, article_id in enumerate(ids)]
         found = await tx.rows(self._cypher.article_properties(), rows=asked)
-        return {ids[row["i"]]: row for row in reversed(found)}
+        articles = {ids[row["i"]]: row for row in reversed(found)}
+        missing = [article_id for article_id in ids if article_id not in articles]
+        await tx.change(self._cypher.make_articles(), rows=[brought[article_id] for article_id in missing])
+        for article_id in missing:
+            article = brought[article_id]
+            articles[article_id] = {
+                "id": article_id,
+                "title": article.get(names.title),
+                "authors": article.get(names.authors),
+                "year": article.get(names.year),
+            }
+        return articles, set(missing)
+
+    async def _there(self, tx: Tx, records: list[Record]) -> dict[CitationKey, list[Row]]:
+        """The edges that have these keys."""
+        rows = [key_row(record.key) | {"i": i} for i, record in enumerate(records)]
+        there: dict[CitationKey, list[Row]] = {}
+        for row in await tx.rows(self._cypher.fetch(outcomes=False), rows=rows, screening="") if rows else []:
+            there.setdefault(records[row["i"]].key, []).append(row)
+        return there
 
 
 def _compare(record: Record, there: list[Row], screenings: list[str]) -> Put:
