@@ -11,7 +11,7 @@ GROUPS = (
     ("To begin", ("demo", "import", "estimate")),
     ("To screen", ("run", "status", "retry")),
     ("To read", ("show", "export", "screenings")),
-    ("To check", ("verify", "spec", "config")),
+    ("To check", ("doctor", "verify", "spec", "config")),
     ("To look after stores", ("copy",)),
 )
 NAMES = tuple(name for _, names in GROUPS for name in names)

@@ -93,6 +93,16 @@ class ChatModel:
         self._frames: dict[tuple[str, int, str], Frame] = {}
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def host(self) -> str:
+        """Whom it asks."""
+        return self._base_url.host or ""
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy on the way there, without its password; None where there is none."""
+        return str(self._proxy.url) if self._proxy else None
+
     async def __aenter__(self) -> Self:
         """Get ready; no connection is made yet."""
         connector = aiohttp.TCPConnector(

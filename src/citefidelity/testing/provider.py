@@ -64,6 +64,7 @@ class ScriptedProvider:
         per_window: requests allowed within ``window`` seconds; more get 429.
         tell_when: whether such a 429 carries ``Retry-After``.
         api_key: the key that is wanted; None takes any, or none.
+        balance: what it says is left on the account, in US dollars.
         log: a file that gets one line of JSON for each request, without keys.
         tls: serves https with these certificates.
     """
@@ -79,6 +80,7 @@ class ScriptedProvider:
         window: float = 60.0,
         tell_when: bool = True,
         api_key: str | None = None,
+        balance: float = 9.5,
         log: Path | None = None,
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
@@ -90,6 +92,7 @@ class ScriptedProvider:
         self._limiter = Limiter(time.monotonic, in_flight, per_window, window)
         self._tell_when = tell_when
         self._api_key = api_key
+        self._balance = balance
         self._log_path = log
         self._log: TextIO | None = None
         self._tls = tls
@@ -151,10 +154,13 @@ class ScriptedProvider:
             self._chat(request, connection)
         elif path == "/stats":
             _answer(connection, self.stats())
+        elif not self._takes(request.headers.get("authorization", "")):
+            _answer(connection, {"error": {"message": "Incorrect API key provided."}}, status="401 Unauthorized")
         elif path.endswith("/models"):
             _answer(connection, {"object": "list", "data": [{"id": "scripted", "object": "model"}]})
         elif path.endswith("/user/balance"):
-            _answer(connection, {"is_available": True, "balance_infos": [{"currency": "USD", "total_balance": "9.50"}]})
+            left = {"currency": "USD", "total_balance": f"{self._balance:.2f}"}
+            _answer(connection, {"is_available": self._balance > 0, "balance_infos": [left]})
         else:
             _answer(connection, {"error": {"message": f"nothing at {path}"}}, status="404 Not Found")
 
@@ -180,10 +186,13 @@ class ScriptedProvider:
         connection.after(0.0 if refusal else self._delay(hit), partial(_perform, self.book, act, hit, said, connection))
 
     def _refusal(self, hit: Hit) -> Act | None:
-        if self._api_key is not None and hit.authorization != f"Bearer {self._api_key}":
+        if not self._takes(hit.authorization):
             return ACTS["key_rejected"]
         wait = self._limiter.wait(self.book.in_flight)
         return None if wait is None else rate_limited(wait if self._tell_when else None)
+
+    def _takes(self, authorization: str) -> bool:
+        return self._api_key is None or authorization == f"Bearer {self._api_key}"
 
     def _delay(self, hit: Hit) -> float:
         low, high = self._latency
