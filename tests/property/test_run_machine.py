@@ -172,6 +172,8 @@ class Screenings(RuleBasedStateMachine):
 
     async def check_store(self, store: Store) -> None:
         """See :meth:`the_store_holds_what_was_settled`."""
+        # A store from a backup may not know a screening any more.
+        self.oracle.delivered.clear()
         for row in await store.screenings():
             delivered = self.oracle.delivered[row.name] = set()
             async for page in store.stored(row.name):
