@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import platform
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -10,11 +12,14 @@ from citefidelity.app import journal_path
 from citefidelity.audit import Wanted, audit
 from citefidelity.audited import Audit
 from citefidelity.clock import SystemClock
+from citefidelity.damage import Mendable
 from citefidelity.errors import UsageError
 from citefidelity.holding import hold
-from citefidelity.ports import Clock, JournalRow
+from citefidelity.ports import Clock, Holder, JournalRow
 from citefidelity.reading import opened
+from citefidelity.records import WHOLE
 from citefidelity.reopening import Wish
+from citefidelity.repairing import Backup, RepairReport, repair
 from citefidelity.retrying import RetryReport, failure_kinds, retry
 from citefidelity.settings import Settings
 
@@ -73,3 +78,29 @@ async def retry_failed(
             partition=settings.partition,
         )
         return await retry(held.store, held.journal, wish, own_row=own_row, now=clock.wall)
+
+
+async def repair_graph(settings: Settings, backup: Path | None = None) -> RepairReport:
+    """List what another program damaged in a graph; with a backup file, mend what can be. Safe to repeat.
+
+    Args:
+        settings: which store. In an embedded one there is nothing that another program could have damaged.
+        backup: a file that is not there yet, where edges go before they are changed; None changes nothing.
+
+    Raises:
+        UsageError: the backup cannot be written; what is not in it was not changed.
+        StoreHeld: a run, or another command that writes, works on the store.
+        StoreError: the store is not there, or cannot be used.
+    """
+    address = str(settings.store)
+    async with opened(settings) as store:
+        if not isinstance(store, Mendable):
+            return RepairReport(store=address, possible=False)
+        if backup is None:
+            return await repair(store, address, None)
+        holder = Holder(host=platform.node(), pid=os.getpid(), command="citefidelity repair", at=SystemClock().wall())
+        claim = await store.claim(None, WHOLE, holder)
+        try:
+            return await repair(store, address, Backup(backup))
+        finally:
+            await claim.release()

@@ -12,7 +12,7 @@ GROUPS = (
     ("To screen", ("run", "status", "retry")),
     ("To read", ("show", "export", "screenings")),
     ("To check", ("doctor", "verify", "spec", "config")),
-    ("To look after stores", ("copy",)),
+    ("To look after stores", ("copy", "repair")),
 )
 NAMES = tuple(name for _, names in GROUPS for name in names)
 

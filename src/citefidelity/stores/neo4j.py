@@ -13,6 +13,7 @@ from neo4j.exceptions import ConfigurationError
 
 from citefidelity.addresses import Neo4jAddress
 from citefidelity.clock import SystemClock
+from citefidelity.damage import Edge, Mend
 from citefidelity.ports import Claim, Clock, Found, Holder, JournalRow, Put, ScreeningRow, StoreCounts, ToDo
 from citefidelity.records import WHOLE, CitationKey, Delivery, Partition, Receipt, Record, StoredCitation
 from citefidelity.secret import Secret
@@ -24,6 +25,7 @@ from citefidelity.stores.neo4j_graph import Graph, Limits, make_driver
 from citefidelity.stores.neo4j_importing import Importer
 from citefidelity.stores.neo4j_names import GraphNames
 from citefidelity.stores.neo4j_reading import Reader
+from citefidelity.stores.neo4j_repair import Repairs
 from citefidelity.stores.neo4j_schema import prepare
 from citefidelity.stores.neo4j_writing import Mark, Writer
 
@@ -92,6 +94,7 @@ class Neo4jStore:
         self._reader = Reader(graph, cypher)
         self._writer = Writer(graph, cypher)
         self._importer = Importer(graph, cypher)
+        self._repairs = Repairs(graph, names, self._reader)
         self._claims: list[Neo4jClaim] = []
 
     def pages(self, to_do: ToDo) -> AsyncIterator[Sequence[Found]]:
@@ -150,6 +153,14 @@ class Neo4jStore:
     async def counts(self, screening: str, partition: Partition = WHOLE) -> StoreCounts:
         """Count along the index of the citing articles."""
         return await self._reader.counts(screening, partition)
+
+    def pairs(self) -> AsyncIterator[Sequence[Edge]]:
+        """All edges between two articles, for each two between which another program may have damaged one."""
+        return self._repairs.pairs()
+
+    async def mend(self, mends: Sequence[Mend]) -> set[str]:
+        """Write these in one transaction, but for edges that changed meanwhile; the places that were written."""
+        return await self._repairs.mend(mends)
 
     async def close(self) -> None:
         """Give back claims and close the connections; safe to call twice."""

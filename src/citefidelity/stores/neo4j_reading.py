@@ -23,7 +23,7 @@ PAGE_CONTEXTS = 2_000
 KEYS = 2_000
 """Keys in one answer."""
 
-FIRST_STRETCH, LONGEST_STRETCH = 500, 50_000
+FIRST_STRETCH, LONGEST_STRETCH = 200, 50_000
 """Articles in one query."""
 
 ALL = 2**62
@@ -86,7 +86,7 @@ class Reader:
     async def counts(self, screening: str, partition: Partition) -> StoreCounts:
         """Count along the index; a part's share by looking at every key."""
         totals = dict.fromkeys(("citations", "qualified", "contexts", "delivered", "to_do", "elsewhere"), 0)
-        async for stretch in self._stretches():
+        async for stretch in self.stretches():
             query = self._cypher.counts(stretch.span, last=stretch.upto is None)
             for name, number in (await self._rows(query, stretch, screening))[0].items():
                 totals[name] += number
@@ -114,7 +114,7 @@ class Reader:
             number += len(keys) + len(broken)
         return number
 
-    async def _stretches(self) -> AsyncIterator[Stretch]:
+    async def stretches(self) -> AsyncIterator[Stretch]:
         """All articles, in stretches; those whose id is neither a string nor a number, which no index orders, last."""
         for span in ("strings", "numbers"):
             after, size = SPAN_START[span], FIRST_STRETCH
@@ -131,7 +131,7 @@ class Reader:
 
     async def _key_rows(self, which: Which, screening: str, *, include: bool = False) -> AsyncIterator[list[Row]]:
         """Rows of keys; all those of one article come together."""
-        async for stretch in self._stretches():
+        async for stretch in self.stretches():
             async for rows in self._keys_of(which, stretch, screening, include=include):
                 if rows:
                     yield rows
