@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ EDGES = """
 MATCH (a:Article)-[c:CITES]->() RETURN a.article_id AS source, properties(c) AS properties
 ORDER BY source, c.reference_id, c.citation_contexts_json
 """
+DOCS = Path(__file__).parents[2] / "docs" / "neo4j.md"
 MENDED = ("errors", "order", "twin")
 """The citing articles of what can be mended."""
 
@@ -87,6 +89,17 @@ def files_in(directory: Path) -> list[str]:
     return [path.name for path in directory.iterdir()]
 
 
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """JSON Lines, parsed."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def recipe_in_docs() -> str:
+    """The query by which people put the older state of an edge back."""
+    (recipe,) = re.findall(r"```cypher\n(MATCH[^`]*\$properties[^`]*)```", DOCS.read_text())
+    return str(recipe)
+
+
 async def call(place: Neo4jPlace, cwd: Path, *words: str) -> Result:
     """Run the command on the graph."""
     env = {"NEO4J_URI": place.uri, "NEO4J_USERNAME": place.user, "NEO4J_PASSWORD": place.password}
@@ -130,7 +143,7 @@ async def test_apply_mends_what_can_be_and_nothing_else(place: Neo4jPlace, store
         judged(number)["context_text"] for number in (1, 2)
     ]
     assert [key.source_id for key in await to_do(store)] == ["errors", "open", "twin", "withdrawn"]
-    lines = [json.loads(line) for line in backup.read_bytes().splitlines()]
+    lines = lines_of(backup)
     assert [line["source_id"] for line in lines] == list(MENDED)
     for line in lines:
         as_it_was = before[line["source_id"]][0]
@@ -139,6 +152,17 @@ async def test_apply_mends_what_can_be_and_nothing_else(place: Neo4jPlace, store
 
 def _in_json(value: object) -> object:
     return value if isinstance(value, bool | int | str | list) else str(value)
+
+
+async def test_a_line_of_the_backup_brings_the_older_state_back(
+    place: Neo4jPlace, store: Neo4jStore, tmp_path: Path
+) -> None:
+    """By the query that docs/neo4j.md gives, with the line as parameters."""
+    before = await edges(place)
+    await repair(store, "here", Backup(tmp_path / "backup.jsonl"))
+    for line in lines_of(tmp_path / "backup.jsonl"):
+        await place.query(recipe_in_docs(), **line)
+    assert await edges(place) == before
 
 
 async def test_a_repair_may_be_repeated(place: Neo4jPlace, store: Neo4jStore, tmp_path: Path) -> None:
