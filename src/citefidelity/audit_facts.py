@@ -230,7 +230,10 @@ def _reply_fault(outcome: Outcome, ended: EndedRow, reading: Reading | None) -> 
     if outcome.failure is not None:
         if ended.fault != outcome.failure.kind:
             return f"it ended with {ended.fault or 'a good reply'}, and was settled as {outcome.failure.kind}"
-        return None if verdict is None else f"the reply is a verdict, and was settled as {outcome.failure.kind}"
+        # A server that cut the prompt short gave a verdict on the rest, which does not count.
+        if verdict is None or outcome.failure.kind == FailureKind.TOO_LONG:
+            return None
+        return f"the reply is a verdict, and was settled as {outcome.failure.kind}"
     if ended.fault is not None:
         return f"it ended with {ended.fault}, and was settled with a verdict"
     if verdict is None:

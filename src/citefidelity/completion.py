@@ -16,6 +16,7 @@ from citefidelity.faults import Fault, account_fault
 from citefidelity.kinds import FailureKind
 from citefidelity.ports import RawReply
 from citefidelity.records import Usage
+from citefidelity.tokens import is_cut_short
 
 MOST_TOKENS = 2**53
 REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-ds-trace-id")
@@ -56,6 +57,17 @@ def read_completion(reply: RawReply) -> Completion:
     billed: Billed = "unknown" if completion.usage == Usage() else "yes"
     fault = _fault(completion, content, billed) if choice else _without_choice(document, billed)
     return completion if fault is None else msgspec.structs.replace(completion, fault=fault)
+
+
+def cut_short(completion: Completion, prompt: str) -> Fault | None:
+    """The fault of a server that read only a part of the prompt: a verdict on a part is one on something else."""
+    if not is_cut_short(completion.usage, prompt):
+        return None
+    message = (
+        f"the server read no more than {completion.usage.input_tokens:,} tokens of the prompt, which has more: it cuts "
+        "what is longer than its context without a word. Give the model a larger context (num_ctx)"
+    )
+    return Fault(FailureKind.TOO_LONG, "fail_context", message, billed="yes")
 
 
 def added(one: Usage, other: Usage) -> Usage:

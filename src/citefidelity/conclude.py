@@ -10,7 +10,7 @@ from typing import Literal
 
 from citefidelity.calls import CallEnd, CallOutcome, Halt, Load
 from citefidelity.clock import iso
-from citefidelity.completion import Completion, added, read_completion
+from citefidelity.completion import Completion, added, cut_short, read_completion
 from citefidelity.facts import Asked, Billed, Ended, Settled
 from citefidelity.faults import Fault, classify
 from citefidelity.gate import LONGEST_WAIT_S
@@ -125,7 +125,7 @@ class Concluder:
     ) -> Ruling:
         """Rule on one answer. ``provider_well``: another call succeeded since this context was first asked."""
         job.calls += 1
-        completion, verdict, fault = self._read(answer, at)
+        completion, verdict, fault = self._read(question, answer, at)
         ended = self._ended(attempt, answer, completion, fault, at=at, seconds=seconds)
         job.usage = added(job.usage, ended.usage)
         if ended.cost_usd is not None:
@@ -136,15 +136,18 @@ class Concluder:
         following = self._after(job, question, ended, fault, at, provider_well=provider_well)
         return Ruling(ended, _end(ended, fault), following)
 
-    def _read(self, answer: RawReply | CallFault, at: float) -> tuple[Completion | None, Verdict | None, Fault | None]:
+    def _read(
+        self, question: Question, answer: RawReply | CallFault, at: float
+    ) -> tuple[Completion | None, Verdict | None, Fault | None]:
         completion = None
         fault = classify(answer, now=at)
         if fault is not None or isinstance(answer, CallFault):
             return None, None, fault
         try:
             completion = read_completion(answer)
-            if completion.fault is not None:
-                return completion, None, completion.fault
+            fault = completion.fault or cut_short(completion, question.fixed + question.variable)
+            if fault is not None:
+                return completion, None, fault
             return completion, read_reply(completion.content, self._spec), None
         except UnreadableReply as unreadable:
             message = str(unreadable)

@@ -48,6 +48,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     categories: dict[str, int]
     failures_by_kind: dict[str, int]
     faults_by_kind: dict[str, int]
+    answering_models: dict[str, int] = {}
+    """How often each model answered, by the name it gives itself."""
     journal_backlog: int
     deliver_backlog: int
     to_do_at_start: int | None
@@ -70,6 +72,7 @@ class Meter:
         self.categories: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
+        self.answering_models: Counter[str] = Counter()
         self.to_do_at_start: int | None = None
         self.gauges: Callable[[], tuple[int, int, int, int]] = lambda: (0, 0, 0, 0)
         """In flight, allowed in flight, journal backlog, delivery backlog: asked for when a snapshot is taken."""
@@ -82,6 +85,8 @@ class Meter:
             self._latencies.append(ended.seconds)
         if ended.fault is not None:
             self.faults[ended.fault] += 1
+        if ended.answering_model is not None:
+            self.answering_models[ended.answering_model] += 1
         usage = ended.usage
         self.input_tokens += usage.input_tokens or 0
         self.output_tokens += usage.output_tokens or 0
@@ -135,6 +140,7 @@ class Meter:
             categories=dict(self.categories),
             failures_by_kind=dict(self.failures),
             faults_by_kind=dict(self.faults),
+            answering_models=dict(self.answering_models),
             journal_backlog=journal_backlog,
             deliver_backlog=deliver_backlog,
             to_do_at_start=self.to_do_at_start,

@@ -58,6 +58,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """Contexts of citations taken up that this run could not settle."""
     categories: dict[str, int]
     failures_by_kind: dict[str, int]
+    answering_models: dict[str, int] = {}
+    """How often each model answered in this run; more than one means that the provider changed it meanwhile."""
     reason: str | None
     """Why the run stopped before its end, for people."""
     hint: str | None

@@ -248,6 +248,8 @@ class Screening:
         """What this run did, and where the screening stands."""
         remaining = elsewhere = None
         error, halt = self.engine.error, self.engine.halt
+        if len(numbers.answering_models) > 1:
+            log.warning("more than one model has answered in this run: %s", ", ".join(numbers.answering_models))
         undeliverable = {*self.engine.unusable, *self._deliverer.undeliverable}
         try:
             counts = await self._store.counts(self.name, self._asking.partition)
@@ -284,6 +286,7 @@ class Screening:
             left=numbers.left,
             categories=numbers.categories,
             failures_by_kind=numbers.failures_by_kind,
+            answering_models=numbers.answering_models,
             reason=error.message if error else halt.message if halt else None,
             hint=error.hint if error else hint,
         )

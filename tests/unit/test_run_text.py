@@ -47,6 +47,13 @@ def report(**changes: Any) -> RunReport:
     return RunReport(**(fields | changes))
 
 
+def test_a_model_that_changes_under_the_run_is_told() -> None:
+    """One answering model goes without saying; of two, each is named with its answers."""
+    assert "answered by" not in "\n".join(summary(report(answering_models={"m-1": 40}), as_is))
+    told = "\n".join(summary(report(answering_models={"m-1": 38, "m-2": 2}), as_is))
+    assert "2 models: m-1 38, m-2 2" in told
+
+
 def counts(**changes: int) -> StoreCounts:
     """The counts of a store whose screening is complete."""
     fields = {

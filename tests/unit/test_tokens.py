@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from citefidelity.tokens import tokens_of
+import pytest
+
+from citefidelity.records import Usage
+from citefidelity.tokens import is_cut_short, tokens_of
 
 
 def test_bytes_count() -> None:
@@ -11,3 +14,29 @@ def test_bytes_count() -> None:
     assert tokens_of("x" * 300) == 101
     assert tokens_of("风" * 100) == 101
     assert tokens_of("\ud800") == 2
+
+
+PROSE = "Aspirin lowers the risk of a first infarction by twelve percent, as two large trials have shown. " * 300
+
+
+@pytest.mark.parametrize(
+    ("told", "cut"),
+    [
+        (len(PROSE) // 4, False),
+        (len(PROSE) // 5, False),
+        (2_048, True),
+        (4_096, True),
+        (None, False),
+        (0, False),
+        (999, False),
+    ],
+)
+def test_a_prompt_that_was_cut_short(told: int | None, *, cut: bool) -> None:
+    """A server that read too few tokens has cut the prompt; one that tells none or hardly any counts otherwise."""
+    assert is_cut_short(Usage(input_tokens=told, output_tokens=1), PROSE) is cut
+
+
+def test_blanks_and_cached_tokens_are_no_cut() -> None:
+    """Long runs of one character take few tokens, and some gateways count cached tokens apart."""
+    assert not is_cut_short(Usage(input_tokens=2_000), "A table:" + " ." * 100 + "-" * 50_000)
+    assert not is_cut_short(Usage(input_tokens=2_048, cached_tokens=4_096), PROSE)

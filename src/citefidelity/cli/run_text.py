@@ -38,6 +38,7 @@ def summary(report: RunReport, bold: Callable[[str], str]) -> list[str]:
         ("verdicts", _counted(report.categories)),
         ("failures", _counted(report.failures_by_kind)),
         ("calls", f"{report.calls:,}"),
+        ("answered by", _models(report.answering_models)),
         ("tokens", _tokens(report)),
         ("cost", cost(report.cost_usd)),
         ("time", duration(report.elapsed_s)),
@@ -47,7 +48,7 @@ def summary(report: RunReport, bold: Callable[[str], str]) -> list[str]:
         ("to do", _citations(report.remaining)),
         ("undeliverable", f"{report.undeliverable:,} citations" if report.undeliverable else ""),
         ("done elsewhere", _citations(report.done_elsewhere) if report.done_elsewhere else ""),
-        ("maybe paid", f"{report.maybe_paid:,} attempts whose end is unknown" if report.maybe_paid else ""),
+        ("maybe paid", f"{report.maybe_paid:,} attempts whose end or cost is unknown" if report.maybe_paid else ""),
         ("cost of all runs", cost(report.total_cost_usd)),
     ]
     heading = bold(f"Screening {report.screening}")
@@ -137,6 +138,13 @@ def _another(screening: str) -> str:
 def _counted(numbers: dict[str, int]) -> str:
     most = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{name} {number:,}" for name, number in most)
+
+
+def _models(answers: dict[str, int]) -> str:
+    """Nothing where it was one: its name is with every answer."""
+    return (
+        f"{len(answers)} models: {_counted(answers)}. The provider changed it under the run" if len(answers) > 1 else ""
+    )
 
 
 def _tokens(report: RunReport) -> str:

@@ -56,7 +56,7 @@ def _screening(status: Status) -> list[tuple[str, str]]:
         rows.append(("elsewhere", f"{status.done_elsewhere:,} citations: citefidelity run --include-classified"))
     if status.journal is not None:
         lost = status.maybe_paid
-        rows.append(("maybe paid", f"{lost:,} attempts whose end is unknown" if lost else ""))
+        rows.append(("maybe paid", f"{lost:,} attempts whose end or cost is unknown" if lost else ""))
         rows.append(("cost of all runs", cost(status.total_cost_usd)))
     return rows
 
