@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from citefidelity.calls import Load
+from citefidelity.conclude import LARGER
 from citefidelity.facts import ContextPast
 from citefidelity.opening import open_citation
 from citefidelity.ports import Source, ToDo
@@ -77,9 +78,10 @@ class _Count:
         self.input_tokens = 0
         self.sample: Sample | None = None
 
-    def load(self, rendered: Rendered) -> Load:
-        """What one call would use."""
-        return Load(self.fixed_tokens + tokens_of(rendered.variable), self.max_output_tokens)
+    def load(self, rendered: Rendered, truncated: int) -> Load:
+        """What one call would use; more after an answer that was truncated."""
+        larger = LARGER if truncated else 1
+        return Load(self.fixed_tokens + tokens_of(rendered.variable), self.max_output_tokens * larger)
 
     def take(self, citation: Citation, past: ContextPast) -> bool:
         """Count one citation, opened as a run opens it; False when the limit forbids it."""
