@@ -203,9 +203,7 @@ class _FactsAudit:
         for settled in usable:
             reopened = self._facts.reopened.get(settled.instance_id, ())
             aside = next((seq for seq in reopened if seq > settled.seq), math.inf)
-            for asked in self._facts.attempts:
-                if settled.attempt is None or asked.attempt <= settled.attempt or not _same_question(asked, settled):
-                    continue
+            for asked in self._later_attempts(settled):
                 # An attempt has no place in the sequence of facts, but its run has; and no run goes on beside a retry.
                 run = self._run_of(asked.run)
                 if run is None or run.seq < aside:
@@ -214,6 +212,14 @@ class _FactsAudit:
             if any(settled.seq < other.seq < aside and _same_question(other, settled) for other in usable):
                 message = "it was settled again without having been reopened"
                 self._find(Violation.SETTLED_TWICE, message, settled.instance_id)
+
+    def _later_attempts(self, settled: SettledRow) -> list[AskedRow]:
+        """Attempts for the same question after the one that settled it; none where that is another's, and named."""
+        origin = None if settled.attempt is None else self._attempts.get(settled.attempt)
+        if origin is None or not _same_question(origin, settled):
+            return []
+        later = (one for one in self._facts.attempts if one.attempt > origin.attempt)
+        return [one for one in later if _same_question(one, settled)]
 
 
 def _reading(completion: Completion, spec: Spec) -> Reading:

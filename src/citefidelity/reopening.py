@@ -98,7 +98,7 @@ def plan_for(look: Look, past: ContextPast, wish: Wish, runs: Collection[str]) -
     aside = {
         one.instance_id
         for one in outcomes
-        if ours and one.instance_id in look.reopened and (one.instance_id, one.input_hash) not in usable
+        if ours and one.instance_id in look.reopened and usable.get((one.instance_id, one.input_hash)) != one
     }
     wanted = {instance_id: reason for instance_id, reason in look.wanted.items() if instance_id not in aside}
     if not (wanted or look.added or aside):

@@ -11,7 +11,7 @@ import pytest
 
 from citefidelity.audited import Note, Violation
 from support.audits import Scene, spoil_index
-from support.makers import make_line
+from support.makers import make_json, make_line
 
 BARE = {"instance_id": 2, "context_text": "As shown before [9]."}
 GOOD = {"justification": "It says so.", "citation_type": "CONCEPTUAL", "category": "SUPPORT", "confidence": 1}
@@ -62,7 +62,7 @@ def test_what_a_run_has_made_is_clean(scene: Scene) -> None:
 
 
 class Damage(NamedTuple):
-    """Something done to a file, and the one kind of violation that names it."""
+    """Something done to a file, the one kind of violation that names it, and the one context that is named."""
 
     kind: Violation
     where: str
@@ -89,6 +89,7 @@ DAMAGES = [
         "UPDATE outcome SET answer = (SELECT answer FROM outcome WHERE $first) WHERE state = 'unassessable'",
         "2",
     ),
+    Damage(Violation.MALFORMED, "store", "UPDATE outcome SET failure = NULL WHERE state = 'unassessable'", "2"),
     Damage(Violation.OUT_OF_SPEC, "store", "UPDATE outcome SET category = 'MAYBE' WHERE $first"),
     Damage(Violation.OUT_OF_SPEC, "store", "UPDATE outcome SET citation_type = 'MAYBE' WHERE $first"),
     Damage(Violation.OUT_OF_SPEC, "store", "UPDATE outcome SET confidence = 1.01 WHERE $first"),
@@ -112,7 +113,15 @@ DAMAGES = [
     Damage(Violation.DIFFERS, "store", "UPDATE outcome SET answer = replace(answer, 'scripted', 'm') WHERE $first"),
     Damage(Violation.UNKNOWN_RUN, "store", "UPDATE delivered SET run = 'nobody' WHERE citation_id = 1", None),
     Damage(Violation.NO_REPLY, "journal", "DELETE FROM ended WHERE attempt = 1"),
-    Damage(Violation.NO_REPLY, "journal", "UPDATE settled SET attempt = 2 WHERE attempt = 1"),
+    Damage(Violation.NO_REPLY, "journal", "UPDATE settled SET attempt = 99 WHERE attempt = 1"),
+    Damage(Violation.NO_REPLY, "journal", "UPDATE settled SET attempt = 3 WHERE attempt = 1"),
+    Damage(Violation.NO_REPLY, "journal", "UPDATE settled SET attempt = 1 WHERE attempt = 3"),
+    Damage(
+        Violation.NO_REPLY,
+        "journal",
+        "INSERT INTO run VALUES (99, 'x'); UPDATE settled SET run = 99 WHERE attempt = 1; "
+        "INSERT INTO began SELECT 0, 99, screening, fingerprint, program, host, pid, at FROM began",
+    ),
     Damage(Violation.NO_REPLY, "journal", "UPDATE settled SET attempt = NULL WHERE attempt = 1"),
     Damage(
         Violation.REPLY_DIFFERS,
@@ -129,11 +138,17 @@ DAMAGES = [
         "journal",
         "UPDATE reply SET zstd = zstd(replace(unzstd(zstd), '\"scripted\"', '\"other\"')) WHERE seq = $told",
     ),
+    Damage(
+        Violation.REPLY_DIFFERS,
+        "journal",
+        'UPDATE reply SET zstd = zstd(replace(unzstd(zstd), \'"refusal":null\', \'"refusal":"No."\')) '
+        "WHERE seq = $told",
+    ),
     Damage(Violation.REPLY_DIFFERS, "journal", "UPDATE reply SET status = 500 WHERE seq = $told"),
     Damage(Violation.REPLY_DIFFERS, "journal", "UPDATE reply SET request_id = 'x' WHERE seq = $told"),
     Damage(Violation.REPLY_DIFFERS, "journal", "UPDATE ended SET fault = 'refused' WHERE attempt = 1"),
     Damage(Violation.REPLY_DIFFERS, "journal", "UPDATE ended SET fault = NULL WHERE fault = 'refused'"),
-    Damage(Violation.REPLY_DIFFERS, "journal", "UPDATE began SET program = 'another 1'"),
+    Damage(Violation.REPLY_DIFFERS, "journal", "UPDATE began SET program = 'another 1'", None),
     Damage(
         Violation.REPLY_DIFFERS,
         "journal",
@@ -141,6 +156,7 @@ DAMAGES = [
         "WHERE seq = (SELECT seq FROM ended WHERE fault = 'refused')",
     ),
     Damage(Violation.SUMS_DIFFER, "journal", "UPDATE ended SET input_tokens = input_tokens + 1 WHERE attempt = 1"),
+    Damage(Violation.SUMS_DIFFER, "journal", "UPDATE ended SET input_tokens = NULL WHERE attempt = 1"),
     Damage(Violation.SUMS_DIFFER, "journal", "UPDATE ended SET reasoning_tokens = 7 WHERE attempt = 1"),
     Damage(Violation.SUMS_DIFFER, "journal", "UPDATE ended SET cost_usd = 1.5 WHERE attempt = 1"),
     Damage(
@@ -218,8 +234,38 @@ def test_a_damage_is_named(scene: Scene, damage: Damage) -> None:
     assert set(audit.violations_by_kind) == {damage.kind}, audit.violations
     assert not audit.clean
     assert audit.exit_code == 6
-    assert {violation.instance_id for violation in audit.violations} >= {damage.instance_id}, audit.violations
+    if damage.instance_id is not None:
+        assert {violation.instance_id for violation in audit.violations} == {damage.instance_id}, audit.violations
     assert all(violation.message for violation in audit.violations)
+
+
+def test_a_damage_in_the_journal_alone_is_named(scene: Scene) -> None:
+    """An outcome that is not delivered yet is held to the same form."""
+    scene.in_store("DELETE FROM delivered WHERE citation_id = 1; DELETE FROM outcome WHERE citation_id = 1")
+    scene.in_journal(
+        'UPDATE outcome SET json = CAST(replace(json, \'"state":"verdict"\', \'"state":"failed"\') AS BLOB) '
+        "WHERE seq = (SELECT seq FROM settled WHERE attempt = 1); "
+        "UPDATE settled SET result = replace(result, 'verdict:', 'failed:') WHERE attempt = 1"
+    )
+    assert scene.verify().violations_by_kind == {Violation.MALFORMED: 1}
+
+
+def test_a_difference_is_told_with_both_values(scene: Scene) -> None:
+    """Whoever reads it sees what the store says and what the journal says."""
+    ((before,),) = scene.in_store("SELECT confidence FROM outcome WHERE citation_id = 1 AND position = 0")
+    scene.in_store("UPDATE outcome SET confidence = 0.123 WHERE citation_id = 1 AND position = 0")
+    (violation,) = scene.verify().violations
+    assert violation.message == f"verdict.confidence is 0.123 in the store, {before} in the journal"
+    assert violation.place() == "citing-1 -> cited-1 [r1] 1"
+
+
+def test_only_what_was_lost_is_named_beside_what_was_added(scene: Scene) -> None:
+    """A context added since is not taken for the one whose outcome is lost."""
+    scene.in_store("DELETE FROM outcome WHERE citation_id = 1 AND position = 0")
+    scene.put(make_line(1, [*make_json(1, 2)["contexts"], {**BARE, "instance_id": "new"}]))
+    audit = scene.verify()
+    assert [(one.kind, one.instance_id) for one in audit.violations] == [(Violation.MISSING, "1")]
+    assert [(one.kind, one.instance_id) for one in audit.notes] == [(Note.ADDED, "new")]
 
 
 @pytest.mark.parametrize(("file", "index"), [("store", "outcome_category"), ("journal", "asked_by_citation")])

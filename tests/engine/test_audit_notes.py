@@ -187,12 +187,15 @@ def test_a_context_with_a_transient_failure_is_to_do(tmp_path: Path) -> None:
     """Attempts used up for the moment: the context is to do, its neighbour waits, and all of it is in order (G2)."""
     scene = Scene(tmp_path)
     scene.put(make_line(1, 2), make_line(2, 2))
-    ran = scene.run("server_error@2*always", max_attempts=1)
+    ran = scene.run("server_error@2*always", max_attempts=2)
     assert ran.report.left == 1
+    assert scene.in_journal("SELECT count(*) FROM settled WHERE result LIKE 'transient:%'") == [(1,)]
     audit = scene.verify()
     assert_noted(audit)
     assert (audit.states.verdict, audit.states.to_do, audit.waiting, audit.delivered) == (3, 1, 0, 1)
-    assert audit.maybe_paid == 1
+    assert audit.maybe_paid == 2
+    assert scene.run().stats.received == 1
+    assert_noted(scene.verify())
 
 
 def test_a_screening_that_has_not_begun(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from citefidelity.audited import Note
+from citefidelity.audited import Note, Violation
 from citefidelity.clock import SystemClock
 from citefidelity.errors import StoreError, StoreHeld, UsageError
 from citefidelity.holding import hold
@@ -141,6 +141,31 @@ def test_killed_between_the_journal_and_the_store(scene: Scene) -> None:
     assert scene.run().stats.received == 2
     assert_clean(scene, verdict=7)
     assert scene.verify().notes == []
+
+
+@pytest.mark.guarantee("G3", "G4")
+def test_a_store_from_before_the_retry(scene: Scene) -> None:
+    """A backup brings set-aside outcomes back: an audit says so, and a retry takes them out again, without a call."""
+    backup = scene.store.read_bytes()
+    scene.retry()
+    assert scene.run().stats.received == 2
+    scene.store.write_bytes(backup)
+    assert scene.verify().notes_by_kind == {Note.RETRY_INTERRUPTED: 2}
+    assert (scene.retry().finished, scene.run().stats.received) == (2, 0)
+    assert_clean(scene, verdict=7)
+    assert scene.verify().notes == []
+
+
+@pytest.mark.guarantee("G3")
+def test_what_was_reopened_and_answered_is_not_asked_again_either(scene: Scene) -> None:
+    """That a context was reopened once excuses nothing that happens after its new outcome."""
+    scene.retry()
+    scene.run()
+    scene.in_journal(
+        "INSERT INTO asked SELECT 99, screening, run, citation, instance_id, input_hash, at, manner FROM asked "
+        "ORDER BY attempt DESC LIMIT 1"
+    )
+    assert scene.verify().violations_by_kind == {Violation.ASKED_AGAIN: 1}
 
 
 def test_a_changed_text_is_judged_anew(scene: Scene) -> None:
