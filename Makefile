@@ -58,6 +58,7 @@ demo: $(STAMP) ## all of it on a small set, with a local model; no key, no netwo
 
 bench: $(STAMP) ## speed, side by side with what else there is
 	$(BIN)/python benchmarks/bench.py $(BENCH)
+	$(BIN)/python benchmarks/prefix_cache.py
 
 neo4j: $(STAMP) ## a Neo4j server in the foreground, to try things out
 	PYTHONPATH=tests $(BIN)/python -m support.neo4j_server

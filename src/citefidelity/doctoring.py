@@ -28,7 +28,7 @@ from citefidelity.doctor import (
     refused,
     warning,
 )
-from citefidelity.errors import StoreError, UsageError
+from citefidelity.errors import ProviderError, StoreError, UsageError
 from citefidelity.journal import current_holder
 from citefidelity.journal.filesystem import check_lock_and_flush, cloud_folder, is_there, network_filesystem
 from citefidelity.ports import Clock, Store
@@ -172,6 +172,8 @@ async def _provider(settings: Settings, spec: Spec, clock: Clock) -> list[Check]
     except UsageError as error:
         name = "key" if error.kind == "key_not_set" else "address"
         return [refused(name, "settings", error)]
+    except ProviderError as error:
+        return [refused("server", "provider", error)]
     except TimeoutError:
         host = "this machine" if spec.base_url == LOOPBACK else urlsplit(spec.base_url).hostname
         return [failure("server", "provider", f"{host} gave no answer within {LONGEST_S:.0f} s", "Try again later.")]
