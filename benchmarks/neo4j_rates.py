@@ -19,11 +19,11 @@ from typing import Any
 
 import neo4j
 
-from citefidelity.addresses import Neo4jAddress
+from citefidelity.config.addresses import Neo4jAddress
+from citefidelity.config.secret import Secret
 from citefidelity.ports import ScreeningRow, ToDo
 from citefidelity.record_format import parse_record
 from citefidelity.records import Answer, CitationKey, Delivery, Outcome, Record, Verdict
-from citefidelity.secret import Secret
 from citefidelity.stores.neo4j import Neo4jStore, open_neo4j
 from citefidelity.stores.neo4j_cypher import OUTCOME_PROPERTIES
 from citefidelity.stores.neo4j_records import outcome_properties

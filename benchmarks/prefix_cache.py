@@ -16,15 +16,15 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urljoin
 
-from citefidelity.completion import read_completion
 from citefidelity.models.chat import ChatModel
 from citefidelity.models.local import LOCAL_MODEL, SLOTS, local_server
 from citefidelity.ports import Question
 from citefidelity.prompt import Prompter, Rendered
 from citefidelity.record_format import citation_of, parse_record
 from citefidelity.records import Citation
-from citefidelity.spec import builtin_spec, resolve
-from citefidelity.spec_toml import SpecPart
+from citefidelity.replies.completion import read_completion
+from citefidelity.specs.spec import builtin_spec, resolve
+from citefidelity.specs.spec_toml import SpecPart
 from workload import write_records
 
 LEAST_SHARE = 0.9

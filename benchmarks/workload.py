@@ -8,8 +8,8 @@ from random import Random
 
 from citefidelity.prompt import NoEvidence, Prompter
 from citefidelity.record_format import citation_of, parse_record
-from citefidelity.spec import builtin_spec, resolve
-from citefidelity.spec_toml import SpecPart
+from citefidelity.specs.spec import builtin_spec, resolve
+from citefidelity.specs.spec_toml import SpecPart
 
 CONTEXTS_A_CITATION = 3
 WORDS = """the of a in cells patients treatment observed increased protein expression response model effect

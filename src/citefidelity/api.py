@@ -16,13 +16,13 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from citefidelity.loading import load_settings
-from citefidelity.settings import Settings
+from citefidelity.config.loading import load_settings
+from citefidelity.config.settings import Settings
 
 if TYPE_CHECKING:
-    from citefidelity.audited import Audit
+    from citefidelity.audits.audited import Audit
     from citefidelity.imports import ImportReport
-    from citefidelity.report import RunReport
+    from citefidelity.views.report import RunReport
 
 Setting = str | int | float | bool | Path | None
 

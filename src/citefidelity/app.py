@@ -19,23 +19,23 @@ from typing import NamedTuple
 
 import msgspec
 
-from citefidelity.addresses import (
+from citefidelity.asking import make_room_for_connections, model_for
+from citefidelity.clock import SystemClock
+from citefidelity.config.addresses import (
     EmbeddedAddress,
     journal_beside,
     journal_in_state,
 )
-from citefidelity.asking import make_room_for_connections, model_for
-from citefidelity.clock import SystemClock
+from citefidelity.config.settings import Settings
 from citefidelity.errors import StoreError, UsageError
 from citefidelity.interrupts import Interrupts, interrupts_handled
 from citefidelity.journal import JournalReader, SqliteJournal, Totals, open_journal
-from citefidelity.observing import StatusFile
 from citefidelity.ports import Clock, Holder, Store
-from citefidelity.report import RunReport, Started
 from citefidelity.screening import Observer, Screening, agree_on_spec, check_journal
-from citefidelity.settings import Settings
-from citefidelity.spec import Spec, load_spec
-from citefidelity.spec_toml import SpecPart
+from citefidelity.specs.spec import Spec, load_spec
+from citefidelity.specs.spec_toml import SpecPart
+from citefidelity.views.observing import StatusFile
+from citefidelity.views.report import RunReport, Started
 
 
 def program() -> str:

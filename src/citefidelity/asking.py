@@ -9,20 +9,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from citefidelity.addresses import is_this_machine
-from citefidelity.admission import Load
-from citefidelity.base_url import LOOPBACK
-from citefidelity.budget import Budget
+from citefidelity.config.addresses import is_this_machine
+from citefidelity.config.base_url import LOOPBACK
+from citefidelity.config.settings import Settings
 from citefidelity.errors import UsageError
 from citefidelity.journal import Totals
 from citefidelity.models.presets import Preset, preset_for
+from citefidelity.pacing.admission import Load
+from citefidelity.pacing.budget import Budget
 from citefidelity.ports import Model
-from citefidelity.pricelists import parse_price, price_of, user_price_list
-from citefidelity.pricing import Price
+from citefidelity.prices.pricelists import parse_price, price_of, user_price_list
+from citefidelity.prices.pricing import Price
+from citefidelity.prices.spending import budget_for
 from citefidelity.screening import Asking
-from citefidelity.settings import Settings
-from citefidelity.spec import DEFAULT_BASE_URLS, Spec
-from citefidelity.spending import budget_for
+from citefidelity.specs.spec import DEFAULT_BASE_URLS, Spec
 
 if TYPE_CHECKING:
     from citefidelity.models.chat import ChatModel

@@ -8,22 +8,22 @@ from __future__ import annotations
 from random import Random
 from typing import Literal
 
-from citefidelity.calls import CallEnd, CallOutcome, Halt, Load
 from citefidelity.clock import iso
-from citefidelity.completion import Completion, added, cut_short, read_completion
 from citefidelity.facts import Asked, Billed, Ended, Settled
-from citefidelity.faults import Fault, classify
-from citefidelity.gate import LONGEST_WAIT_S
 from citefidelity.kinds import PERMANENT, FailureKind, ProviderFault
 from citefidelity.opening import Job
+from citefidelity.pacing.calls import CallEnd, CallOutcome, Halt, Load
+from citefidelity.pacing.gate import LONGEST_WAIT_S
+from citefidelity.pacing.retry import backoff
+from citefidelity.pacing.tokens import tokens_of
 from citefidelity.ports import CallFault, Price, Question, RawReply
 from citefidelity.prompt import NoEvidence, Prompter, Rendered
 from citefidelity.records import Answer, CitationKey, Failure, Outcome, Usage, Verdict
-from citefidelity.reply import UnreadableReply, read_reply
-from citefidelity.retry import backoff
+from citefidelity.replies.completion import Completion, added, cut_short, read_completion
+from citefidelity.replies.faults import Fault, classify
+from citefidelity.replies.reply import UnreadableReply, read_reply
 from citefidelity.rulings import Again, Leave, Next, PushBack, Ruling, Settle
-from citefidelity.spec import Spec
-from citefidelity.tokens import tokens_of
+from citefidelity.specs.spec import Spec
 
 RUNS_UNTIL_PERMANENT = 3
 """A transient failure becomes permanent when the attempts of so many runs were used up on it."""

@@ -11,12 +11,12 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from citefidelity.complaint import parse
 from citefidelity.errors import CitefidelityError
-from citefidelity.faults import PLAINLY, REMEDIES, Fault, classify
 from citefidelity.kinds import ProviderFault
 from citefidelity.ports import CallFault, Clock, RawReply
-from citefidelity.pricing import Price
+from citefidelity.prices.pricing import Price
+from citefidelity.replies.complaint import parse
+from citefidelity.replies.faults import PLAINLY, REMEDIES, Fault, classify
 
 Area = Literal["settings", "machine", "provider", "store"]
 EXIT_CODES: dict[Area, int] = {"settings": 2, "machine": 2, "provider": 4, "store": 5}

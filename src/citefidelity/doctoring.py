@@ -14,8 +14,9 @@ import apsw
 
 from citefidelity.app import journal_path, open_store, settled_spec
 from citefidelity.asking import FILES_BESIDE_CALLS, chat_for, make_room_for_connections, price_for
-from citefidelity.base_url import LOOPBACK
 from citefidelity.clock import SystemClock
+from citefidelity.config.base_url import LOOPBACK
+from citefidelity.config.settings import Settings
 from citefidelity.doctor import (
     Asked,
     Check,
@@ -33,9 +34,8 @@ from citefidelity.journal import current_holder
 from citefidelity.journal.filesystem import check_lock_and_flush, cloud_folder, is_there, network_filesystem
 from citefidelity.ports import Clock, Store
 from citefidelity.screening import agree_on_spec
-from citefidelity.settings import Settings
-from citefidelity.spec import DEFAULT_BASE_URLS, Spec, load_spec
-from citefidelity.spec_toml import SpecPart
+from citefidelity.specs.spec import DEFAULT_BASE_URLS, Spec, load_spec
+from citefidelity.specs.spec_toml import SpecPart
 
 LONGEST_S = 60.0
 """For all that the provider is asked here; a run waits longer."""

@@ -12,8 +12,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from citefidelity.admission import Admission
-from citefidelity.calls import Halt
 from citefidelity.conclude import Concluder
 from citefidelity.deadlines import Deadlines
 from citefidelity.deliver import Deliverer
@@ -23,6 +21,8 @@ from citefidelity.kinds import FailureKind, ProviderFault
 from citefidelity.line import Line
 from citefidelity.meter import Meter
 from citefidelity.opening import Job, Opened, open_citation
+from citefidelity.pacing.admission import Admission
+from citefidelity.pacing.calls import Halt
 from citefidelity.ports import CallFault, Claim, Clock, Journal, Model, Question, RawReply, Source, ToDo
 from citefidelity.prompt import Prompter
 from citefidelity.records import Citation, CitationKey, Unusable

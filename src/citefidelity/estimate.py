@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from citefidelity.calls import Load
 from citefidelity.conclude import LARGER
 from citefidelity.facts import ContextPast
 from citefidelity.opening import open_citation
+from citefidelity.pacing.calls import Load
+from citefidelity.pacing.tokens import RULE, tokens_of
 from citefidelity.ports import Source, ToDo
-from citefidelity.pricing import Price
+from citefidelity.prices.pricing import Price
 from citefidelity.prompt import Prompter, Rendered
 from citefidelity.records import Citation, CitationKey
-from citefidelity.tokens import RULE, tokens_of
 
 ANSWER_TOKENS = 200
 """Of one answer: four fields, with a justification of the length that is asked for at most."""

@@ -11,8 +11,9 @@ import msgspec
 
 from citefidelity.app import journal_path, settled_spec
 from citefidelity.asking import price_for
-from citefidelity.base_url import LOOPBACK
 from citefidelity.clock import SystemClock
+from citefidelity.config.base_url import LOOPBACK
+from citefidelity.config.settings import Settings
 from citefidelity.estimate import Estimate, Recall, estimate
 from citefidelity.facts import ContextPast
 from citefidelity.journal import JournalReader
@@ -21,7 +22,6 @@ from citefidelity.ports import ToDo
 from citefidelity.prompt import Prompter
 from citefidelity.reading import opened
 from citefidelity.records import CitationKey
-from citefidelity.settings import Settings
 
 
 class Estimated(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
 from citefidelity.app import journal_path, open_store
+from citefidelity.config.settings import Settings
 from citefidelity.journal import SqliteJournal, open_journal
 from citefidelity.ports import Clock, Holder, Store
-from citefidelity.settings import Settings
 
 
 class Hold(NamedTuple):

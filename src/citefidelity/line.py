@@ -11,10 +11,10 @@ import math
 from collections import deque
 from collections.abc import Callable
 
-from citefidelity.admission import Admission
-from citefidelity.calls import Halt
 from citefidelity.errors import StoreHeld
 from citefidelity.opening import Job
+from citefidelity.pacing.admission import Admission
+from citefidelity.pacing.calls import Halt
 from citefidelity.ports import Claim, Clock
 
 CLAIM_CHECK_S = 0.5

@@ -8,9 +8,10 @@ import platform
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from citefidelity.addresses import EmbeddedAddress
 from citefidelity.app import open_store
 from citefidelity.clock import SystemClock
+from citefidelity.config.addresses import EmbeddedAddress
+from citefidelity.config.settings import Settings
 from citefidelity.copying import CopyReport, copy
 from citefidelity.errors import UsageError
 from citefidelity.exports import ExportReport, Output, export
@@ -20,7 +21,6 @@ from citefidelity.intake import Inputs, Rejection
 from citefidelity.ports import Holder, Store
 from citefidelity.reading import opened
 from citefidelity.records import WHOLE
-from citefidelity.settings import Settings
 
 
 async def import_into(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from citefidelity.calls import Load
 from citefidelity.facts import ContextPast, Past
+from citefidelity.pacing.calls import Load
 from citefidelity.prompt import NoEvidence, Prompter, Rendered
 from citefidelity.records import Citation, CitationKey, Delivery, Outcome, Usage
 

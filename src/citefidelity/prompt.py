@@ -15,10 +15,10 @@ from hashlib import blake2b
 import msgspec
 
 from citefidelity.records import Citation, Context, Segment
-from citefidelity.reply import reply_schema
-from citefidelity.spec import Spec
+from citefidelity.replies.reply import reply_schema
+from citefidelity.specs.spec import Spec
+from citefidelity.specs.template import Template
 from citefidelity.suspicion import suspicions
-from citefidelity.template import Template
 
 INPUT_HASH_BYTES = 16
 FENCE_CHARS = 6

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from citefidelity.app import journal_path, open_store
-from citefidelity.overview import Overview, list_screenings
+from citefidelity.config.settings import Settings
 from citefidelity.ports import Store, StoreCounts
-from citefidelity.settings import Settings
-from citefidelity.show import Wanted, show
-from citefidelity.shown import Shown
-from citefidelity.status import Status, take_status
+from citefidelity.views.overview import Overview, list_screenings
+from citefidelity.views.show import Wanted, show
+from citefidelity.views.shown import Shown
+from citefidelity.views.status import Status, take_status
 
 
 @asynccontextmanager

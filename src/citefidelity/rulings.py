@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from citefidelity.calls import CallEnd, Halt
 from citefidelity.facts import Ended, Settled
+from citefidelity.pacing.calls import CallEnd, Halt
 
 
 class Settle(NamedTuple):

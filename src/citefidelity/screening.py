@@ -12,7 +12,6 @@ from typing import Protocol
 
 import msgspec
 
-from citefidelity.admission import Admission, Budget
 from citefidelity.clock import iso
 from citefidelity.conclude import Concluder, Style
 from citefidelity.deadlines import Deadlines
@@ -20,15 +19,16 @@ from citefidelity.deliver import Deliverer
 from citefidelity.engine import Engine, Limits, Parts, Why
 from citefidelity.errors import StoreError, UsageError
 from citefidelity.facts import Began, Stopped
-from citefidelity.faults import REMEDIES
 from citefidelity.kinds import ProviderFault
 from citefidelity.meter import Meter, Snapshot
+from citefidelity.pacing.admission import Admission, Budget
 from citefidelity.ports import Claim, Clock, Holder, Journal, JournalRow, Model, Price, ScreeningRow, Store, ToDo
 from citefidelity.prompt import Prompter
 from citefidelity.records import WHOLE, Partition
-from citefidelity.report import RunReport, Started
-from citefidelity.spec import Spec, builtin_spec, differences, resolve
-from citefidelity.spec_toml import SpecPart
+from citefidelity.replies.faults import REMEDIES
+from citefidelity.specs.spec import Spec, builtin_spec, differences, resolve
+from citefidelity.specs.spec_toml import SpecPart
+from citefidelity.views.report import RunReport, Started
 
 log = logging.getLogger(__name__)
 

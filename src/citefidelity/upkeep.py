@@ -9,19 +9,19 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from citefidelity.app import journal_path
-from citefidelity.audit import Wanted, audit
-from citefidelity.audited import Audit
+from citefidelity.audits.audit import Wanted, audit
+from citefidelity.audits.audited import Audit
+from citefidelity.audits.reopening import Wish
+from citefidelity.audits.retrying import RetryReport, failure_kinds, retry
 from citefidelity.clock import SystemClock
+from citefidelity.config.settings import Settings
 from citefidelity.damage import Mendable
 from citefidelity.errors import UsageError
 from citefidelity.holding import hold
 from citefidelity.ports import Clock, Holder, JournalRow
 from citefidelity.reading import opened
 from citefidelity.records import WHOLE
-from citefidelity.reopening import Wish
 from citefidelity.repairing import Backup, RepairReport, repair
-from citefidelity.retrying import RetryReport, failure_kinds, retry
-from citefidelity.settings import Settings
 
 
 async def verify(

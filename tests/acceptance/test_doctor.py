@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from citefidelity.clock import SystemClock
+from citefidelity.config.loading import load_settings
 from citefidelity.doctor import Checkup
 from citefidelity.doctoring import checkup
 from citefidelity.journal import open_journal
-from citefidelity.loading import load_settings
 from citefidelity.stores.sqlite import open_sqlite
 from citefidelity.testing.provider import ScriptedProvider
 from support.cli import call_cli, provider

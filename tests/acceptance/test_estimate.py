@@ -8,8 +8,8 @@ import pytest
 
 from citefidelity import app
 from citefidelity.clock import SystemClock
+from citefidelity.config.loading import load_settings
 from citefidelity.estimating import estimate_of
-from citefidelity.loading import load_settings
 from citefidelity.stores.sqlite import open_sqlite
 from citefidelity.testing.provider import ScriptedProvider
 from support.makers import make_record

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from citefidelity.clock import SystemClock
-from citefidelity.completion import read_completion
 from citefidelity.models.chat import ChatModel
 from citefidelity.ports import CallFault, Model, Question, RawReply
+from citefidelity.replies.completion import read_completion
 from citefidelity.testing.answers import CATEGORIES, TYPES, ScriptedVerdict, prompt_hash, verdict_for
 from citefidelity.testing.faults import ACTS, STATUSES
 from citefidelity.testing.hits import Stats

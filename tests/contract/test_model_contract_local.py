@@ -9,15 +9,15 @@ import msgspec
 import pytest
 
 from citefidelity.clock import SystemClock
-from citefidelity.completion import Completion, read_completion
 from citefidelity.errors import UsageError
-from citefidelity.faults import classify
 from citefidelity.kinds import FailureKind
 from citefidelity.models.chat import ChatModel
 from citefidelity.models.local import LOCAL_MODEL, find_weights, local_server
 from citefidelity.ports import Model, Question
-from citefidelity.reply import read_reply, reply_schema
-from citefidelity.spec import builtin_spec
+from citefidelity.replies.completion import Completion, read_completion
+from citefidelity.replies.faults import classify
+from citefidelity.replies.reply import read_reply, reply_schema
+from citefidelity.specs.spec import builtin_spec
 from citefidelity.testing.model import ScriptedModel
 from citefidelity.testing.provider import ScriptedProvider
 

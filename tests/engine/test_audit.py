@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from citefidelity.audited import Note, Violation
+from citefidelity.audits.audited import Note, Violation
 from support.audits import Scene, spoil_index
 from support.makers import make_json, make_line
 

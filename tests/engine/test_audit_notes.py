@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from citefidelity.audit import Wanted, audit
-from citefidelity.audited import Audit, Note, Violation
+from citefidelity.audits.audit import Wanted, audit
+from citefidelity.audits.audited import Audit, Note, Violation
 from citefidelity.clock import SystemClock
 from citefidelity.errors import StoreError
 from citefidelity.records import StoredCitation

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from citefidelity.budget import Budget
 from citefidelity.facts import Asked, Ended, Settled
+from citefidelity.pacing.budget import Budget
+from citefidelity.pacing.tokens import tokens_of
 from citefidelity.ports import CallFault, Question, RawReply
 from citefidelity.testing.journal import MemoryJournal
 from citefidelity.testing.model import ScriptedModel
 from citefidelity.testing.store import MemoryStore
-from citefidelity.tokens import tokens_of
 from support.bench import SPEC, assert_right, at, open_attempts, outcomes, screen, usable
 from support.makers import make_record
 from support.virtual_time import VirtualClock, run_virtual

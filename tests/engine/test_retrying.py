@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from citefidelity.audited import Note, Violation
+from citefidelity.audits.audited import Note, Violation
+from citefidelity.audits.reopening import Wish
+from citefidelity.audits.retrying import RetryReport, failure_kinds, retry
 from citefidelity.clock import SystemClock
+from citefidelity.config.settings import Settings
 from citefidelity.errors import StoreError, StoreHeld, UsageError
 from citefidelity.holding import hold
 from citefidelity.ports import JournalRow
 from citefidelity.records import CitationKey, Partition
-from citefidelity.reopening import Wish
-from citefidelity.retrying import RetryReport, failure_kinds, retry
-from citefidelity.settings import Settings
 from citefidelity.testing.faults_store import StoreAround
 from support.audits import Scene
 from support.makers import make_json, make_line

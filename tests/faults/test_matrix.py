@@ -18,14 +18,14 @@ import pytest
 
 from citefidelity import app
 from citefidelity.clock import SystemClock
+from citefidelity.config.loading import load_settings
 from citefidelity.journal import JournalReader, Totals
-from citefidelity.loading import load_settings
 from citefidelity.records import StoredCitation
-from citefidelity.report import RunReport
 from citefidelity.stores.sqlite import open_sqlite
 from citefidelity.testing.answers import verdict_for
 from citefidelity.testing.faults import GOOD
 from citefidelity.testing.provider import ScriptedProvider
+from citefidelity.views.report import RunReport
 from support.fault_cases import CONTEXTS, FAULTS, POSITIONS, Case
 from support.hasty_loop import HastyClock, run_hasty
 from support.makers import make_record

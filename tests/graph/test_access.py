@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from citefidelity.addresses import Neo4jAddress
+from citefidelity.config.addresses import Neo4jAddress
+from citefidelity.config.secret import Secret
 from citefidelity.errors import StoreError, StoreMissing
-from citefidelity.secret import Secret
 from citefidelity.stores.neo4j import Neo4jStore, open_neo4j
 from support.makers import AT, make_delivery, make_record, make_screening_row
 from support.neo4j_place import DATABASE, QUICK, Neo4jPlace

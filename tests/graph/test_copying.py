@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from citefidelity.clock import SystemClock
+from citefidelity.config.loading import load_settings
+from citefidelity.config.settings import Settings
 from citefidelity.copying import copy
 from citefidelity.errors import UsageError
-from citefidelity.loading import load_settings
 from citefidelity.moving import copy_between
 from citefidelity.records import Delivery
-from citefidelity.settings import Settings
 from citefidelity.stores.neo4j import Neo4jStore
 from citefidelity.stores.sqlite import SqliteStore, open_sqlite
 from support.makers import (

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from citefidelity.config.secret import BLANK, Secret
 from citefidelity.errors import UsageError
 from citefidelity.models.chat import KEPT_OF_LARGER, ChatModel
 from citefidelity.ports import CallFault, Question, RawReply
-from citefidelity.secret import BLANK, Secret
 from citefidelity.testing.answers import prompt_hash
 from citefidelity.testing.faults import ACTS
 from citefidelity.testing.provider import ScriptedProvider

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
-from citefidelity.completion import read_completion
+from citefidelity.config.secret import Secret
 from citefidelity.models.chat import ChatModel
 from citefidelity.models.route import Network
 from citefidelity.ports import CallFault, Question
-from citefidelity.secret import Secret
+from citefidelity.replies.completion import read_completion
 from citefidelity.testing.provider import ScriptedProvider
 from support.proxy import TunnelProxy
 

@@ -17,10 +17,10 @@ import msgspec
 import pytest
 
 from citefidelity.clock import SystemClock
+from citefidelity.config.secret import Secret
 from citefidelity.models.chat import ChatModel
 from citefidelity.ports import CallFault, Question, RawReply
 from citefidelity.records import Usage
-from citefidelity.secret import Secret
 from citefidelity.testing.answers import prompt_hash
 from citefidelity.testing.faults import ACTS
 from citefidelity.testing.hits import Stats

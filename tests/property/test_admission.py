@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from citefidelity.admission import Admission, Budget, CallEnd, Load
+from citefidelity.pacing.admission import Admission, Budget, CallEnd, Load
 from citefidelity.records import Usage
 from support.dice import dice
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from citefidelity.prompt import NoEvidence, Prompter, Rendered
 from citefidelity.records import Citation, CitationKey, Context, Segment
-from citefidelity.spec import builtin_spec, resolve
-from citefidelity.spec_toml import SpecPart
+from citefidelity.specs.spec import builtin_spec, resolve
+from citefidelity.specs.spec_toml import SpecPart
 
 SPEC = resolve(builtin_spec(), flags=SpecPart(model="m", max_chars=50, segments=3))
 PROMPTER = Prompter(SPEC)

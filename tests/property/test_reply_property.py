@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citefidelity.records import Verdict
-from citefidelity.reply import JUSTIFICATION_CHARS, KEYS, UnreadableReply, read_reply
-from citefidelity.spec import builtin_spec, resolve
-from citefidelity.spec_toml import SpecPart
+from citefidelity.replies.reply import JUSTIFICATION_CHARS, KEYS, UnreadableReply, read_reply
+from citefidelity.specs.spec import builtin_spec, resolve
+from citefidelity.specs.spec_toml import SpecPart
 
 SPEC = resolve(builtin_spec(), flags=SpecPart(model="m"))
 

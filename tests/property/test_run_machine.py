@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from citefidelity.audits.reopening import Wish
+from citefidelity.audits.retrying import failure_kinds, retry
 from citefidelity.clock import SystemClock
 from citefidelity.journal import open_journal
 from citefidelity.ports import JournalRow, Store
 from citefidelity.records import Record
-from citefidelity.reopening import Wish
-from citefidelity.retrying import failure_kinds, retry
 from citefidelity.stores.sqlite import open_sqlite
 from support.bench import Ran, assert_right, screen
 from support.makers import make_holder, make_record

@@ -6,8 +6,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citefidelity.spec import Spec, builtin_spec, differences, resolve
-from citefidelity.spec_toml import SpecPart, read
+from citefidelity.specs.spec import Spec, builtin_spec, differences, resolve
+from citefidelity.specs.spec_toml import SpecPart, read
 
 BASE = resolve(builtin_spec(), flags=SpecPart(model="m"))
 

@@ -13,17 +13,17 @@ import apsw
 import zstandard
 
 from citefidelity import app
-from citefidelity.audited import Audit
+from citefidelity.audits.audited import Audit
+from citefidelity.audits.retrying import RetryReport
 from citefidelity.clock import SystemClock
-from citefidelity.loading import load_settings
+from citefidelity.config.loading import load_settings
+from citefidelity.config.settings import Settings
 from citefidelity.record_format import parse_record
-from citefidelity.report import RunReport
-from citefidelity.retrying import RetryReport
-from citefidelity.settings import Settings
 from citefidelity.stores.sqlite import open_sqlite
 from citefidelity.testing.hits import Stats
 from citefidelity.testing.provider import ScriptedProvider
 from citefidelity.upkeep import retry_failed, verify
+from citefidelity.views.report import RunReport
 
 
 class Ran(NamedTuple):

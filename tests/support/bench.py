@@ -13,12 +13,12 @@ from citefidelity.facts import Asked, ContextPast, Ended, Fact, Settled
 from citefidelity.meter import Snapshot
 from citefidelity.ports import Claim, Clock, Journal, Model, Store
 from citefidelity.records import WHOLE, CitationKey, Outcome
-from citefidelity.report import RunReport, Started
 from citefidelity.screening import Asking, Screening
-from citefidelity.spec import Spec, builtin_spec, resolve
-from citefidelity.spec_toml import SpecPart
+from citefidelity.specs.spec import Spec, builtin_spec, resolve
+from citefidelity.specs.spec_toml import SpecPart
 from citefidelity.testing.answers import Choices, verdict_for
 from citefidelity.testing.journal import MemoryJournal
+from citefidelity.views.report import RunReport, Started
 from support.dice import dice
 from support.makers import make_holder
 from support.virtual_time import VirtualClock

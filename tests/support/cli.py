@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from citefidelity.cli.entry import run_command
-from citefidelity.report import Started
+from citefidelity.views.report import Started
 
 PROGRAM = (sys.executable, "-m", "citefidelity")
 KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "TMPDIR", "VIRTUAL_ENV")

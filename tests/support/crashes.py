@@ -17,7 +17,7 @@ import apsw
 import msgspec
 import zstandard
 
-from citefidelity.spec import builtin_spec
+from citefidelity.specs.spec import builtin_spec
 from citefidelity.testing.answers import Choices, prompt_hash, verdict_for
 from support.cli import PROGRAM, clean_environ, run_cli
 from support.makers import make_line

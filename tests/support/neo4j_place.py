@@ -16,8 +16,8 @@ from typing import Any
 import neo4j
 import pytest
 
-from citefidelity.addresses import Neo4jAddress
-from citefidelity.secret import Secret
+from citefidelity.config.addresses import Neo4jAddress
+from citefidelity.config.secret import Secret
 from citefidelity.stores.neo4j import Neo4jStore, open_neo4j
 from citefidelity.stores.neo4j_graph import Limits
 from support.neo4j_jars import LONG_TERM, NoServer, neo4j_runtime

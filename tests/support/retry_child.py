@@ -11,13 +11,13 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from citefidelity.audits.reopening import Wish
+from citefidelity.audits.retrying import failure_kinds, retry
 from citefidelity.clock import SystemClock
+from citefidelity.config.loading import load_settings
 from citefidelity.holding import hold
-from citefidelity.loading import load_settings
 from citefidelity.ports import JournalRow
 from citefidelity.records import CitationKey
-from citefidelity.reopening import Wish
-from citefidelity.retrying import failure_kinds, retry
 from citefidelity.testing.faults_store import StoreAround
 
 

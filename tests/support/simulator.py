@@ -11,7 +11,7 @@ from itertools import count
 from random import Random
 from typing import Protocol
 
-from citefidelity.admission import Admission, CallEnd, Load
+from citefidelity.pacing.admission import Admission, CallEnd, Load
 
 LOAD = Load(1000, 100)
 SUCCESS = CallEnd("success")

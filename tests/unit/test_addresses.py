@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citefidelity.addresses import (
+from citefidelity.config.addresses import (
     NEO4J_SCHEMES,
     EmbeddedAddress,
     Neo4jAddress,

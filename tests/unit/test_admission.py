@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from citefidelity.admission import CLOSURES, Admission, Budget, CallEnd, Load
-from citefidelity.breaker import LIKE_FAULTS
+from citefidelity.pacing.admission import CLOSURES, Admission, Budget, CallEnd, Load
+from citefidelity.pacing.breaker import LIKE_FAULTS
 from citefidelity.records import Usage
 from support.dice import dice
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from citefidelity.amounts import cost, duration, rate, short
+from citefidelity.views.amounts import cost, duration, rate, short
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from citefidelity.audited import Audit, AuditedJournal, ContextStates, Finding, Note
+from citefidelity.audits.audited import Audit, AuditedJournal, ContextStates, Finding, Note
+from citefidelity.audits.retrying import RetryReport
 from citefidelity.cli.retry_text import retry_text
 from citefidelity.cli.verify_text import verify_text
-from citefidelity.loading import load_settings
+from citefidelity.config.loading import load_settings
+from citefidelity.config.settings import Settings
 from citefidelity.ports import JournalRow
 from citefidelity.records import CitationKey
-from citefidelity.retrying import RetryReport
-from citefidelity.settings import Settings
 from support.cli import as_is
 
 ELSEWHERE = JournalRow(journal_id="j2", host="far", path="/x y/b.journal")

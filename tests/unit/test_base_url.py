@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from citefidelity.base_url import LOOPBACK, normalise_base_url
+from citefidelity.config.base_url import LOOPBACK, normalise_base_url
 from citefidelity.errors import UsageError
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from citefidelity.config.secret import BLANK, Secret
 from citefidelity.models.blank import Blanker
-from citefidelity.secret import BLANK, Secret
 
 KEY = "sk-proj-Ab9/x+Y_z.0123456789=="
 KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=4, max_size=60)

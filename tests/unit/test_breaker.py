@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from citefidelity.breaker import LIKE_FAULTS, LONGEST_PAUSE_S, SHORTEST_PAUSE_S, Breaker
+from citefidelity.pacing.breaker import LIKE_FAULTS, LONGEST_PAUSE_S, SHORTEST_PAUSE_S, Breaker
 from support.dice import dice
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from citefidelity.budget import Budget
-from citefidelity.calls import CallEnd, Load
+from citefidelity.pacing.budget import Budget
+from citefidelity.pacing.calls import CallEnd, Load
 from citefidelity.records import Usage
 
 LOAD = Load(1_000, 500)

@@ -12,8 +12,8 @@ import pytest
 from citefidelity.cli import catalogue, entry
 from citefidelity.cli.output import Output, visible
 from citefidelity.cli.words import Call, Command
+from citefidelity.config.secret import BLANK, Secret
 from citefidelity.errors import JournalError, ProviderError, StoreHeld, UsageError
-from citefidelity.secret import BLANK, Secret
 from support.cli import Result, clean_environ
 
 CANARY = 'sk-canary"\\0123456789'

@@ -11,7 +11,7 @@ from citefidelity.cli.helping import command_help
 from citefidelity.cli.pages import cli_page
 from citefidelity.cli.rows import columns_of
 from citefidelity.cli.words import PRESENTATION
-from citefidelity.settings import SETTINGS
+from citefidelity.config.settings import SETTINGS
 from support.cli import call_cli
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"

@@ -8,8 +8,8 @@ import pytest
 
 from citefidelity.cli.catalogue import NAMES, find
 from citefidelity.cli.parsing import parse, setting_names
+from citefidelity.config.settings import SETTINGS
 from citefidelity.errors import UsageError
-from citefidelity.settings import SETTINGS
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citefidelity.completion import read_completion
 from citefidelity.kinds import FailureKind, ProviderFault
 from citefidelity.ports import RawReply
 from citefidelity.records import Usage
+from citefidelity.replies.completion import read_completion
 
 
 def make_document(**changes: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from citefidelity.demo_data import demo_records
-from citefidelity.spec import builtin_spec
+from citefidelity.specs.spec import builtin_spec
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from citefidelity.doctor import Asked, Check, Checkup, check_clock, check_free_space, check_price, examine_provider
 from citefidelity.ports import CallFault, RawReply
-from citefidelity.pricing import Rates, flat
+from citefidelity.prices.pricing import Rates, flat
 from support.virtual_time import VirtualClock, run_virtual
 
 ASKED = Asked(provider="vllm", model="m-1", host="example.org", has_key=True, lists_all=True, tells_balance=False)

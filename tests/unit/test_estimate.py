@@ -10,12 +10,12 @@ import pytest
 
 from citefidelity.estimate import ANSWER_TOKENS, Estimate, Recall, estimate
 from citefidelity.facts import ContextPast, Past
+from citefidelity.pacing.tokens import tokens_of
 from citefidelity.ports import Found, Source, ToDo
-from citefidelity.pricing import Price, Rates, Tariff, flat
+from citefidelity.prices.pricing import Price, Rates, Tariff, flat
 from citefidelity.prompt import Prompter, Rendered
 from citefidelity.records import Citation, CitationKey, Unusable
-from citefidelity.spec import builtin_spec
-from citefidelity.tokens import tokens_of
+from citefidelity.specs.spec import builtin_spec
 from support.makers import make_citation, make_context, make_key, make_outcome
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC).timestamp()

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from citefidelity.completion import Completion, read_completion
-from citefidelity.faults import PLAINLY, REMEDIES, Action, Fault, classify, retry_after
 from citefidelity.kinds import FailureKind, ProviderFault
 from citefidelity.ports import CallFault, RawReply
-from citefidelity.reply import UnreadableReply, read_reply
-from citefidelity.spec import builtin_spec
+from citefidelity.replies.completion import Completion, read_completion
+from citefidelity.replies.faults import PLAINLY, REMEDIES, Action, Fault, classify, retry_after
+from citefidelity.replies.reply import UnreadableReply, read_reply
+from citefidelity.specs.spec import builtin_spec
 from citefidelity.testing.answers import Choices, verdict_for
 from citefidelity.testing.faults import ACTS
 from citefidelity.testing.hits import Hit

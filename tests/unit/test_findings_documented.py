@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from citefidelity.audited import Note, Violation
+from citefidelity.audits.audited import Note, Violation
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "verify.md"
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from citefidelity.gate import FEELER_S, FIRST_PAUSE_S, Gate
+from citefidelity.pacing.gate import FEELER_S, FIRST_PAUSE_S, Gate
 from support.dice import dice
 
 

@@ -11,10 +11,10 @@ from contextlib import suppress
 
 import pytest
 
-from citefidelity.live import LINES_KEPT, Frame, LiveView
 from citefidelity.meter import Meter, Snapshot
-from citefidelity.painters import Board, Lines, board_rows, greeting, in_one_line
-from citefidelity.report import Started
+from citefidelity.views.live import LINES_KEPT, Frame, LiveView
+from citefidelity.views.painters import Board, Lines, board_rows, greeting, in_one_line
+from citefidelity.views.report import Started
 from support.cli import as_is, started
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from citefidelity.addresses import EmbeddedAddress, Neo4jAddress
+from citefidelity.config.addresses import EmbeddedAddress, Neo4jAddress
+from citefidelity.config.loading import load_settings
+from citefidelity.config.secret import Secret
+from citefidelity.config.settings import DEFAULT, FILE, SETTINGS, Settings
 from citefidelity.errors import UsageError
-from citefidelity.loading import load_settings
 from citefidelity.records import Partition
-from citefidelity.secret import Secret
-from citefidelity.settings import DEFAULT, FILE, SETTINGS, Settings
 
 CANARY = "sk-canary-0123456789"
 

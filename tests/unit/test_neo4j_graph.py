@@ -11,8 +11,8 @@ import neo4j
 import pytest
 from neo4j.exceptions import IncompleteCommit, ServiceUnavailable, TransientError
 
+from citefidelity.config.secret import Secret
 from citefidelity.errors import StoreUnavailable
-from citefidelity.secret import Secret
 from citefidelity.stores.neo4j_graph import Graph, Limits, Tx
 
 LIMITS = Limits(patience_s=60.0, tries=4)

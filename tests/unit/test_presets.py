@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from citefidelity.config.settings import KEY_VARIABLES, PROVIDERS
 from citefidelity.errors import UsageError
 from citefidelity.models.presets import PRESETS, preset_for
 from citefidelity.models.route import checked_base_url
-from citefidelity.settings import KEY_VARIABLES, PROVIDERS
-from citefidelity.spec import DEFAULT_BASE_URLS
+from citefidelity.specs.spec import DEFAULT_BASE_URLS
 
 
 def test_every_provider_has_its_preset() -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from citefidelity import pricelists
 from citefidelity.errors import UsageError
-from citefidelity.pricelists import listed_price, parse_price, price_of, read_price_list
-from citefidelity.pricing import Rates
+from citefidelity.prices import pricelists
+from citefidelity.prices.pricelists import listed_price, parse_price, price_of, read_price_list
+from citefidelity.prices.pricing import Rates
 from citefidelity.records import Usage
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC).timestamp()

@@ -8,7 +8,7 @@ import pytest
 
 genai_prices = pytest.importorskip("genai_prices")
 
-from citefidelity.pricesnapshot import price_of  # noqa: E402 - it needs the package
+from citefidelity.prices.pricesnapshot import price_of  # noqa: E402 - it needs the package
 from citefidelity.records import Usage  # noqa: E402 - as above
 
 TIMES = [datetime(2026, month, 11, hour, 30, tzinfo=UTC) for month in (1, 8, 11) for hour in (0, 2, 5, 8, 17)]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citefidelity.calls import Load
-from citefidelity.pricing import DAY_S, Price, Rates, Tariff, flat
+from citefidelity.pacing.calls import Load
+from citefidelity.prices.pricing import DAY_S, Price, Rates, Tariff, flat
 from citefidelity.records import Usage
 
 CHEAP, DEAR = Rates(1.0, 10.0, 0.1), Rates(2.0, 20.0, 0.2)

@@ -11,8 +11,8 @@ import pytest
 from citefidelity import prompt
 from citefidelity.prompt import NoEvidence, Prompter, Rendered
 from citefidelity.records import Citation, Context, Segment
-from citefidelity.spec import Spec, builtin_spec, resolve
-from citefidelity.spec_toml import SpecPart
+from citefidelity.specs.spec import Spec, builtin_spec, resolve
+from citefidelity.specs.spec_toml import SpecPart
 from support.makers import make_citation, make_context, make_segment
 
 GOLDEN = Path(__file__).parent / "golden" / "prompt.txt"

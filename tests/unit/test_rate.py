@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citefidelity.calls import CallEnd, Load
-from citefidelity.rate import Bucket, RateLimit, Recent
+from citefidelity.pacing.calls import CallEnd, Load
+from citefidelity.pacing.rate import Bucket, RateLimit, Recent
 from citefidelity.records import Usage
 
 LOAD = Load(900, 100)

@@ -13,17 +13,17 @@ from citefidelity.errors import UsageError
 from citefidelity.facts import Asked, Began, Ended, Fact, Reopened, Settled
 from citefidelity.journal import open_journal
 from citefidelity.meter import Meter
-from citefidelity.observing import LiveStatus, status_path
 from citefidelity.ports import JournalRow, ScreeningRow
 from citefidelity.prompt import NoEvidence, Prompter
 from citefidelity.record_format import citation_of
 from citefidelity.records import CitationKey, Delivery, Outcome, Record
-from citefidelity.show import Wanted, show
-from citefidelity.shown import Shown
-from citefidelity.spec import Spec, builtin_spec
-from citefidelity.status import Status, read_live, take_status
-from citefidelity.status_file import write_status
+from citefidelity.specs.spec import Spec, builtin_spec
 from citefidelity.testing.store import MemoryStore
+from citefidelity.views.observing import LiveStatus, status_path
+from citefidelity.views.show import Wanted, show
+from citefidelity.views.shown import Shown
+from citefidelity.views.status import Status, read_live, take_status
+from citefidelity.views.status_file import write_status
 from support.cli import started
 from support.makers import AT, make_failed, make_holder, make_outcome, make_record
 

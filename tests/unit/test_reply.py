@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from citefidelity.records import Verdict
-from citefidelity.reply import Unreadable, UnreadableReply, read_reply, reply_schema
-from citefidelity.spec import Spec, builtin_spec, resolve
-from citefidelity.spec_toml import SpecPart
+from citefidelity.replies.reply import Unreadable, UnreadableReply, read_reply, reply_schema
+from citefidelity.specs.spec import Spec, builtin_spec, resolve
+from citefidelity.specs.spec_toml import SpecPart
 
 GOOD: dict[str, Any] = {
     "justification": "The evidence says so.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from citefidelity.retry import backoff
+from citefidelity.pacing.retry import backoff
 from support.dice import dice
 
 

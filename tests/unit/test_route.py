@@ -9,9 +9,9 @@ import pytest
 from aiohttp.abc import ResolveResult
 from yarl import URL
 
+from citefidelity.config.secret import Secret
 from citefidelity.errors import UsageError
 from citefidelity.models.route import GuardedResolver, Network, checked_base_url, proxy_for, tls_context
-from citefidelity.secret import Secret
 
 PASSWORD = "p4ssw0rd"  # noqa: S105 - made up
 

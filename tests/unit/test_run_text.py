@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from citefidelity.cli.run_text import next_steps, same_command, summary
-from citefidelity.loading import load_settings
+from citefidelity.config.loading import load_settings
+from citefidelity.config.settings import Settings
 from citefidelity.ports import StoreCounts
-from citefidelity.report import RunReport
-from citefidelity.settings import Settings
+from citefidelity.views.report import RunReport
 from support.cli import as_is
 
 

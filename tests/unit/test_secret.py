@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from citefidelity.config.secret import BLANK, Secret, blank_out, read_secret
 from citefidelity.errors import UsageError
-from citefidelity.secret import BLANK, Secret, blank_out, read_secret
 
 CANARY = "sk-canary-0123456789"
 

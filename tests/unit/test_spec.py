@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from citefidelity import settings, spec_checks
-from citefidelity.base_url import LOOPBACK, normalise_base_url
+from citefidelity.config import settings
+from citefidelity.config.base_url import LOOPBACK, normalise_base_url
 from citefidelity.errors import UsageError
 from citefidelity.models import local
 from citefidelity.models.presets import PRESETS
-from citefidelity.spec import DEFAULT_BASE_URLS, LOCAL_MODEL, Spec, builtin_spec, differences, load_spec, resolve
-from citefidelity.spec_toml import SpecPart
+from citefidelity.specs import spec_checks
+from citefidelity.specs.spec import DEFAULT_BASE_URLS, LOCAL_MODEL, Spec, builtin_spec, differences, load_spec, resolve
+from citefidelity.specs.spec_toml import SpecPart
 
 
 def changed(spec: Spec, **fields: Any) -> Spec:

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from citefidelity.errors import UsageError
-from citefidelity.spec import BUILTIN_FILE, Spec, builtin_spec, resolve
-from citefidelity.spec_toml import SpecPart, read
+from citefidelity.specs.spec import BUILTIN_FILE, Spec, builtin_spec, resolve
+from citefidelity.specs.spec_toml import SpecPart, read
 
 
 def test_the_built_in_file_is_what_the_command_prints() -> None:
     """What people read in the package and what `citefidelity spec` prints is the same text."""
-    text = resources.files("citefidelity").joinpath(BUILTIN_FILE).read_text(encoding="utf-8")
+    text = resources.files("citefidelity.specs").joinpath(BUILTIN_FILE).read_text(encoding="utf-8")
     assert text == builtin_spec().to_toml()
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from citefidelity.calls import Load
 from citefidelity.errors import UsageError
-from citefidelity.pricing import Price, Rates, Tariff, flat
-from citefidelity.spending import budget_for
+from citefidelity.pacing.calls import Load
+from citefidelity.prices.pricing import Price, Rates, Tariff, flat
+from citefidelity.prices.spending import budget_for
 
 PRICE = flat(Rates(1_000.0, 2_000.0), "test")
 LOAD = Load(1_000, 500)

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from citefidelity.status_file import write_status
+from citefidelity.views.status_file import write_status
 
 
 def test_it_holds_the_latest_and_only_its_owner_reads_it(tmp_path: Path) -> None:

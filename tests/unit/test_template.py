@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from citefidelity.template import Template, template_problem
+from citefidelity.specs.template import Template, template_problem
 
 REQUIRED = frozenset({"citing", "evidence"})
 

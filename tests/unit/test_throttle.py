@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from citefidelity.admission import Admission, CallEnd, Load
-from citefidelity.throttle import Throttle
+from citefidelity.pacing.admission import Admission, CallEnd, Load
+from citefidelity.pacing.throttle import Throttle
 from support.dice import dice
 from support.simulator import (
     FixedWindow,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from citefidelity.pacing.tokens import is_cut_short, tokens_of
 from citefidelity.records import Usage
-from citefidelity.tokens import is_cut_short, tokens_of
 
 
 def test_bytes_count() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citefidelity import values
+from citefidelity.config import values
 from citefidelity.records import Partition
 
 

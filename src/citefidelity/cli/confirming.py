@@ -10,7 +10,7 @@ from citefidelity.cli.output import is_terminal
 
 if TYPE_CHECKING:
     from citefidelity.cli.words import Call
-    from citefidelity.settings import Settings
+    from citefidelity.config.settings import Settings
 
 YES = frozenset({"y", "yes"})
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 
-from citefidelity.amounts import cost, short
 from citefidelity.cli.rows import pairs
 from citefidelity.estimate import Estimate
 from citefidelity.estimating import Estimated
+from citefidelity.views.amounts import cost, short
 
 UNKNOWN_PRICE = "unknown: nobody here knows the price of this model"
 

@@ -74,7 +74,7 @@ def _option_row(option: Option) -> tuple[str, str]:
 
 
 def _setting_rows(names: Iterable[str]) -> list[tuple[str, str]]:
-    from citefidelity.settings import SETTINGS  # noqa: PLC0415 - loads msgspec, which the front page does not need
+    from citefidelity.config.settings import SETTINGS  # noqa: PLC0415 - loads msgspec, which the front page does not need
 
     by_name = {setting.name: setting for setting in SETTINGS}
     rows = []

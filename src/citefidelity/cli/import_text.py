@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from citefidelity.cli.run_text import same_command
+from citefidelity.config.settings import Settings
 from citefidelity.imports import ImportReport
 from citefidelity.records import CitationKey
-from citefidelity.settings import Settings
 
 NAMED = 10
 """So many citations are named; --json lists more."""

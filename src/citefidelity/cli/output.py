@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
+from citefidelity.config.secret import Secret, blank_known, blank_out
 from citefidelity.errors import CitefidelityError
-from citefidelity.secret import Secret, blank_known, blank_out
 
 if TYPE_CHECKING:
     import msgspec
 
-    from citefidelity.live import LiveView
+    from citefidelity.views.live import LiveView
 
 WIDEST = 100
 """Columns used even where there are more: longer lines are hard to read."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from citefidelity.cli.catalogue import NAMES, find
 from citefidelity.cli.helping import EXIT_CODES, command_help
 from citefidelity.cli.parsing import setting_names
-from citefidelity.settings import SETTINGS, Setting
+from citefidelity.config.settings import SETTINGS, Setting
 
 COLUMNS = 100
 

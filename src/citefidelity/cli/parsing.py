@@ -71,7 +71,7 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 def _add_settings(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    from citefidelity.settings import SETTINGS  # noqa: PLC0415 - loads msgspec, which `spec --help` can do without
+    from citefidelity.config.settings import SETTINGS  # noqa: PLC0415 - loads msgspec, which `spec --help` can do without
 
     for setting in SETTINGS:
         if setting.name not in names:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from shlex import quote
 
+from citefidelity.audits.retrying import RetryReport
 from citefidelity.cli.run_text import same_command
+from citefidelity.config.settings import Settings
 from citefidelity.records import CitationKey
-from citefidelity.retrying import RetryReport
-from citefidelity.settings import Settings
 
 
 def retry_text(report: RetryReport, settings: Settings) -> list[str]:

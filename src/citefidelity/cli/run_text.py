@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 
-from citefidelity.amounts import cost, duration, short
 from citefidelity.cli.catalogue import find
 from citefidelity.cli.parsing import setting_names
 from citefidelity.cli.rows import pairs
+from citefidelity.config.settings import SETTINGS, Settings
 from citefidelity.ports import StoreCounts
-from citefidelity.report import RunReport
-from citefidelity.settings import SETTINGS, Settings
+from citefidelity.views.amounts import cost, duration, short
+from citefidelity.views.report import RunReport
 
 ENDS = {
     "complete": "Complete.",

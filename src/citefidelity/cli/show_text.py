@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 
-from citefidelity.amounts import cost
 from citefidelity.cli.rows import pairs
 from citefidelity.records import CitationKey
-from citefidelity.shown import Shown, ShownAttempt, ShownCitation, ShownContext
+from citefidelity.views.amounts import cost
+from citefidelity.views.shown import Shown, ShownAttempt, ShownCitation, ShownContext
 
 INDENT = "    "
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from citefidelity.amounts import cost, short
 from citefidelity.cli.rows import pairs
-from citefidelity.painters import board_rows
 from citefidelity.ports import JournalRow
 from citefidelity.records import WHOLE
-from citefidelity.status import JournalStatus, Status
+from citefidelity.views.amounts import cost, short
+from citefidelity.views.painters import board_rows
+from citefidelity.views.status import JournalStatus, Status
 
 
 def status_text(status: Status, bold: Callable[[str], str]) -> list[str]:

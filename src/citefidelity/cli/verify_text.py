@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 
-from citefidelity.audited import Audit, Finding, Note
+from citefidelity.audits.audited import Audit, Finding, Note
 from citefidelity.cli.rows import pairs
 from citefidelity.cli.run_text import same_command
-from citefidelity.settings import Settings
+from citefidelity.config.settings import Settings
 
 
 def verify_text(audit: Audit, settings: Settings, bold: Callable[[str], str]) -> list[str]:

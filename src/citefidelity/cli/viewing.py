@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from citefidelity.cli.output import Output, is_terminal
-from citefidelity.live import LiveView, Painter
-from citefidelity.painters import Board, Lines
 from citefidelity.screening import Observer
+from citefidelity.views.live import LiveView, Painter
+from citefidelity.views.painters import Board, Lines
 
 
 @contextmanager

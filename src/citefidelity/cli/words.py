@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from citefidelity.cli.output import Output
-    from citefidelity.settings import Settings
+    from citefidelity.config.settings import Settings
 
 Rows = tuple[tuple[str, tuple[str, ...]], ...]
 """Settings that a command takes as flags, by name, under headings."""
@@ -81,7 +81,7 @@ class Call(NamedTuple):
         Raises:
             UsageError: a setting is wrong, or its name is not known.
         """
-        from citefidelity.loading import load_settings  # noqa: PLC0415 - not every command needs settings
+        from citefidelity.config.loading import load_settings  # noqa: PLC0415 - not every command needs settings
 
         settings = load_settings(self.flags, environ=self.environ, directory=self.directory)
         self.out.keep_secret(settings.secrets())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from citefidelity.secret import BLANK, SHORTEST_BLANKED, Secret
+from citefidelity.config.secret import BLANK, SHORTEST_BLANKED, Secret
 
 BLANK_BYTES = BLANK.encode()
 

@@ -18,7 +18,7 @@ from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 from yarl import URL
 
-from citefidelity.complaint import parse
+from citefidelity.config.secret import Secret
 from citefidelity.models.blank import Blanker
 from citefidelity.models.presets import LimitParameter
 from citefidelity.models.route import (
@@ -30,7 +30,7 @@ from citefidelity.models.route import (
     tls_context,
 )
 from citefidelity.ports import CallFault, Question, RawReply
-from citefidelity.secret import Secret
+from citefidelity.replies.complaint import parse
 
 LARGEST_BODY = 2_000_000
 """Bytes read of a reply, packed or unpacked; a verdict has two thousand."""

@@ -14,9 +14,9 @@ import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from citefidelity.addresses import is_this_machine
+from citefidelity.config.addresses import is_this_machine
+from citefidelity.config.secret import Secret
 from citefidelity.errors import UsageError
-from citefidelity.secret import Secret
 
 METADATA_HOSTS = frozenset({"metadata.google.internal", "metadata.goog"})
 METADATA_ADDRESSES = frozenset(

@@ -11,12 +11,12 @@ from random import Random
 
 from neo4j.exceptions import ConfigurationError
 
-from citefidelity.addresses import Neo4jAddress
 from citefidelity.clock import SystemClock
+from citefidelity.config.addresses import Neo4jAddress
+from citefidelity.config.secret import Secret
 from citefidelity.damage import Edge, Mend
 from citefidelity.ports import Claim, Clock, Found, Holder, JournalRow, Put, ScreeningRow, StoreCounts, ToDo
 from citefidelity.records import WHOLE, CitationKey, Delivery, Partition, Receipt, Record, StoredCitation
-from citefidelity.secret import Secret
 from citefidelity.stores import neo4j_registry as registry
 from citefidelity.stores.neo4j_claim import Neo4jClaim, Wanted, take_claim
 from citefidelity.stores.neo4j_cypher import Cypher

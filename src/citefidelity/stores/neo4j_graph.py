@@ -17,9 +17,9 @@ import msgspec
 import neo4j
 from neo4j.exceptions import DriverError, Neo4jError
 
+from citefidelity.config.secret import Secret, blank_out
 from citefidelity.errors import StoreError
 from citefidelity.ports import Clock
-from citefidelity.secret import Secret, blank_out
 from citefidelity.stores.neo4j_errors import in_our_words, is_lost, is_passing, no_answer
 
 T = TypeVar("T")

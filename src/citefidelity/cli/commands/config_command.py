@@ -9,7 +9,7 @@ from citefidelity.cli.settings_rows import EVERYTHING
 from citefidelity.cli.words import Call, Command, Example
 
 if TYPE_CHECKING:
-    from citefidelity.settings import Settings
+    from citefidelity.config.settings import Settings
 
 
 def handle(call: Call) -> int:
@@ -25,8 +25,8 @@ def handle(call: Call) -> int:
 
 def _values(settings: Settings) -> dict[str, bool | int | float | str | None]:
     """The settings as JSON knows them."""
-    from citefidelity.secret import Secret  # noqa: PLC0415 - loaded when the command runs
-    from citefidelity.settings import SETTINGS  # noqa: PLC0415 - as above
+    from citefidelity.config.secret import Secret  # noqa: PLC0415 - loaded when the command runs
+    from citefidelity.config.settings import SETTINGS  # noqa: PLC0415 - as above
 
     values: dict[str, bool | int | float | str | None] = {}
     for setting in SETTINGS:

@@ -11,8 +11,8 @@ from citefidelity.cli.words import Call, Command, Example, Option
 from citefidelity.errors import UsageError
 
 if TYPE_CHECKING:
+    from citefidelity.config.settings import Settings
     from citefidelity.copying import CopyReport
-    from citefidelity.settings import Settings
 
 PROGRESS_S = 5.0
 
@@ -30,7 +30,7 @@ def handle(call: Call) -> int:
 
 def _settings(call: Call, side: str) -> Settings:
     """The settings of one side: those of this command, with that side's store."""
-    from citefidelity.addresses import parse_store  # noqa: PLC0415 - as above
+    from citefidelity.config.addresses import parse_store  # noqa: PLC0415 - as above
 
     url = call.given[side]
     if url is None:

@@ -11,8 +11,8 @@ from citefidelity.cli.words import Call, Command, Example
 from citefidelity.errors import StoreError
 
 if TYPE_CHECKING:
+    from citefidelity.config.settings import Settings
     from citefidelity.ports import StoreCounts
-    from citefidelity.settings import Settings
 
 DECLINED = 130
 GARBAGE_THRESHOLDS = (50_000, 20, 50)

@@ -9,7 +9,7 @@ from citefidelity.cli.rows import columns
 from citefidelity.cli.words import Call, Command, Example
 
 if TYPE_CHECKING:
-    from citefidelity.settings import Settings
+    from citefidelity.config.settings import Settings
 
 
 def handle(call: Call) -> int:

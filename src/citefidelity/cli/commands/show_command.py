@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from citefidelity.cli.words import Argument, Call, Command, Example
 
 if TYPE_CHECKING:
-    from citefidelity.settings import Settings
+    from citefidelity.config.settings import Settings
 
 
 def handle(call: Call) -> int:
@@ -19,7 +19,7 @@ def handle(call: Call) -> int:
 async def _show(call: Call, settings: Settings) -> int:
     from citefidelity.cli.show_text import show_text  # noqa: PLC0415 - loaded when the command runs
     from citefidelity.reading import shown  # noqa: PLC0415 - as above
-    from citefidelity.show import Wanted  # noqa: PLC0415 - as above
+    from citefidelity.views.show import Wanted  # noqa: PLC0415 - as above
 
     given = call.given
     found = await shown(settings, Wanted(given["source"], given["target"], given["reference"], given["instance"]))

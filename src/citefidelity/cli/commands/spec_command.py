@@ -9,7 +9,7 @@ from citefidelity.cli.words import Argument, Call, Command, Example
 
 def handle(call: Call) -> int:
     """Print the built-in spec, or say whether a file is a good one."""
-    from citefidelity.spec import builtin_spec  # noqa: PLC0415 - loaded when the command runs
+    from citefidelity.specs.spec import builtin_spec  # noqa: PLC0415 - loaded when the command runs
 
     file = call.given["file"]
     if file is None:
@@ -20,8 +20,8 @@ def handle(call: Call) -> int:
 
 
 def _check(call: Call, path: Path) -> int:
-    from citefidelity.spec import builtin_spec, differences, load_spec, resolve  # noqa: PLC0415 - as above
-    from citefidelity.spec_toml import SpecPart  # noqa: PLC0415 - as above
+    from citefidelity.specs.spec import builtin_spec, differences, load_spec, resolve  # noqa: PLC0415 - as above
+    from citefidelity.specs.spec_toml import SpecPart  # noqa: PLC0415 - as above
 
     part = load_spec(path)
     names_model = part.model is not None or part.provider == "local"

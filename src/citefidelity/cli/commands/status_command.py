@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from citefidelity.cli.words import Call, Command, Example
 
 if TYPE_CHECKING:
-    from citefidelity.settings import Settings
+    from citefidelity.config.settings import Settings
 
 
 def handle(call: Call) -> int:

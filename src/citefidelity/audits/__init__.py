@@ -1,0 +1,1 @@
+"""Looking at a screening from outside, and setting failures aside."""

@@ -1,0 +1,1 @@
+"""Who may call, and when: calls in flight, rates, pauses, money."""

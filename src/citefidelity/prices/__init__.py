@@ -1,0 +1,1 @@
+"""What a provider charges, as far as anybody knows."""

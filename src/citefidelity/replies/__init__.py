@@ -1,0 +1,1 @@
+"""From a raw reply to a verdict or a fault."""

@@ -1,0 +1,1 @@
+"""The spec: all that changes an answer, checked, written and compared."""

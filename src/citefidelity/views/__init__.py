@@ -1,0 +1,1 @@
+"""What people see of a store, a journal and a run."""

@@ -1,0 +1,68 @@
+"""The status file beside the journal: the numbers of a live run, for whoever cannot or need not open the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from citefidelity.clock import iso
+from citefidelity.meter import Snapshot
+from citefidelity.ports import Clock
+from citefidelity.views.report import Started
+from citefidelity.views.status_file import write_status
+
+EVERY_S = 2.0
+
+
+class LiveStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the status file holds. ``running`` is false once the run has ended by itself."""
+
+    running: bool
+    updated_at: str
+    host: str
+    pid: int
+    run: Started
+    numbers: Snapshot
+
+
+def status_path(journal: Path) -> Path:
+    """Where the status file of a journal lies."""
+    return journal.with_name(f"{journal.name}.status.json")
+
+
+class StatusFile:
+    """Writes the numbers every two seconds and once more at the end; replaced as a whole each time."""
+
+    def __init__(self, journal: Path, clock: Clock) -> None:
+        self._path = status_path(journal)
+        self._clock = clock
+
+    async def watch(self, started: Started, numbers: Callable[[], Snapshot], stopping: Callable[[], bool]) -> None:
+        """Write until cancelled."""
+        del stopping
+        loop = asyncio.get_running_loop()
+        # A flush of a slow disk must not hold up a hundred calls.
+        with ThreadPoolExecutor(1, "status-file") as thread:
+            try:
+                while True:
+                    await loop.run_in_executor(thread, self._write, started, numbers(), True)
+                    await self._clock.sleep(EVERY_S)
+            finally:
+                thread.submit(self._write, started, numbers(), False)
+
+    def _write(self, started: Started, numbers: Snapshot, running: bool) -> None:
+        status = LiveStatus(
+            running=running,
+            updated_at=iso(self._clock.wall()),
+            host=platform.node(),
+            pid=os.getpid(),
+            run=started,
+            numbers=numbers,
+        )
+        write_status(self._path, status)
