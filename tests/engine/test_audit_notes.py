@@ -17,8 +17,9 @@ from citefidelity.errors import StoreError
 from citefidelity.records import StoredCitation
 from citefidelity.stores.sqlite import open_sqlite
 from citefidelity.testing.faults_store import StoreAround
+from citefidelity.testing.store import MemoryStore
 from support.audits import Scene
-from support.makers import make_json, make_line
+from support.makers import make_json, make_key, make_line, make_record
 
 UNDO_DELIVERY = "DELETE FROM delivered WHERE citation_id = 1; DELETE FROM outcome WHERE citation_id = 1"
 
@@ -205,6 +206,13 @@ def test_a_screening_that_has_not_begun(tmp_path: Path) -> None:
     audit = scene.verify()
     assert_noted(audit, (Note.NOT_BEGUN, None))
     assert (audit.citations, audit.contexts, audit.states.to_do, audit.spec) == (2, 2, 2, None)
+
+
+async def test_a_citation_that_another_program_has_done() -> None:
+    """It is counted apart, and not as to do."""
+    store = MemoryStore([make_record(1, 2), make_record(2, 1)], elsewhere=[make_key(1)])
+    found = await audit(store, Wanted(screening="main", address="", journals=[]))
+    assert (found.clean, found.contexts, found.states.done_elsewhere, found.states.to_do) == (True, 3, 2, 1)
 
 
 def test_a_journal_that_is_elsewhere(scene: Scene) -> None:

@@ -209,6 +209,23 @@ def test_a_neighbour_whose_text_has_changed_is_asked_too_and_that_is_told(scene:
     assert scene.run().stats.received == 2
 
 
+def test_a_context_that_is_no_longer_in_the_record_is_left_alone(scene: Scene) -> None:
+    """There is nothing to ask about it, whether it failed or not."""
+    scene.put(make_line(2, make_json(2, 2)["contexts"][1:]), make_line(1, 1))
+    assert scene.retry("refused") == RetryReport(screening="main")
+    assert scene.retry(changed=True) == RetryReport(screening="main")
+
+
+def test_a_lost_answer_to_another_text_is_no_reason_to_refuse(scene: Scene) -> None:
+    """What would have to be asked anyway, as its text has changed, cannot be paid twice."""
+    contexts = make_json(2, 2)["contexts"]
+    contexts[1]["context_text"] = "Aspirin does nothing [2]."
+    scene.put(make_line(2, contexts))
+    scene.in_journal("DELETE FROM settled WHERE citation = 2 AND instance_id = '2'")
+    report = scene.retry("refused")
+    assert (report.refused, report.contexts, report.asked_too) == (0, 1, 1)
+
+
 @pytest.mark.guarantee("G3")
 def test_what_another_journal_has_delivered_is_left_alone(scene: Scene) -> None:
     """With a journal that has not the answers of a citation it is refused: its neighbours would be paid again."""
@@ -219,6 +236,8 @@ def test_what_another_journal_has_delivered_is_left_alone(scene: Scene) -> None:
     assert (report.by_kind, report.refused, report.exit_code) == ({"refused": 1}, 2, 5)
     assert sorted(report.refusals) == [CitationKey(f"citing-{n}", f"cited-{n}", "r1") for n in (2, 3)]
     assert [Path(row.path).name for row in report.other_journals] == [scene.journal.name]
+    # Only this journal has something to deliver again.
+    assert sorted(scene.in_store("SELECT finished FROM screening_journal")) == [(0,), (1,)]
     report = scene.retry(journal=str(other))
     assert (report.by_kind, report.refused) == ({"refused": 1, "too_long": 1}, 0)
     assert scene.run(journal=str(other)).stats.received == 3
