@@ -144,13 +144,14 @@ ORDER BY i
     def deliver(self) -> str:
         """Lock the citations of these rows, look, and write where this screening has not been; says which it was.
 
-        ``i`` is a row's place in ``$rows``; where there is no edge, no row comes back. Setting a property takes the
-        lock; taking it off again leaves nothing behind. The name of the property that is read after that comes as a
-        parameter, because the planner could read it once only, before the lock.
+        ``i`` is a row's place in ``$rows``; no row comes back for a key without an edge, and none at all where there
+        is no such screening. Setting a property takes the lock; taking it off again leaves nothing behind. The name of
+        the property that is read after that is a parameter, as the planner could else read it once, before the lock.
         """
         names = self.names
         copied = ", ".join(f"{name}: outcome.{name}" for name in OUTCOME_PROPERTIES)
         return f"""
+MATCH (s:FidelityScreening {{name: $screening}})
 UNWIND $rows AS row {self._citation}
 SET c.fidelity_lock = true REMOVE c.fidelity_lock
 WITH row.i AS i, collect(c) AS edges

@@ -87,10 +87,10 @@ class Writer:
             raise
 
     async def _transaction(self, tx: Tx, mark: Mark, batch: list[Delivery]) -> dict[CitationKey, Receipt]:
-        if not (await tx.one(_KNOWN, screening=mark.screening))["known"]:
-            raise StoreError(f"The store knows no screening '{mark.screening}', so nothing was written under it.")
         rows = [_row(delivery) | {"i": i} for i, delivery in enumerate(batch)]
         results = await self._write(tx, mark, rows)
+        if not results and not (await tx.one(_KNOWN, screening=mark.screening))["known"]:
+            raise StoreError(f"The store knows no screening '{mark.screening}', so nothing was written under it.")
         stale = [row for row in rows if results.get(row["i"]) == "stale"]
         if stale:
             # Left by an edge that was deleted and made anew: what they judged is not marked as delivered any more.
