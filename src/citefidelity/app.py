@@ -20,6 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from citefidelity.asking import make_room_for_connections, model_for
+from citefidelity.assembly import Asking, Hands
 from citefidelity.clock import SystemClock
 from citefidelity.config.addresses import (
     EmbeddedAddress,
@@ -44,11 +45,12 @@ def program() -> str:
 
 
 class Found(NamedTuple):
-    """What earlier runs of a screening have left: their totals, and whether outcomes wait to be delivered."""
+    """What earlier runs of a screening have left in its journal: totals, and whether outcomes wait to be delivered."""
 
     totals: Totals
     waiting: bool
     is_new: bool
+    journal: SqliteJournal
 
 
 async def open_store(settings: Settings, *, create: bool = False) -> Store:
@@ -111,69 +113,68 @@ async def run(
     make_room_for_connections(settings.concurrency)
     async with AsyncExitStack() as stack:
         interrupts = await stack.enter_async_context(interrupts_handled(wanted=handle_signals))
-        store = await open_store(settings)
-        stack.push_async_callback(store.close)
-        path = await journal_path(settings, store)
-        spec, is_new = await settled_spec(settings, store, path)
-        holder = Holder(
-            host=platform.node(), pid=os.getpid(), command="citefidelity run", run=run_id(clock), at=clock.wall()
-        )
-        journal = await stack.enter_async_context(
-            await open_journal(path, store_id=await store.store_id(), holder=holder, clock=clock)
-        )
-        # The journal's lock is ours: a claim that names the same journal is a dead run's, and is taken over at once.
-        owner = msgspec.structs.replace(holder, journal_id=journal.journal_id)
-        claim = await store.claim(settings.screening, settings.partition, owner)
-        stack.push_async_callback(claim.release)
-        spent = await journal.look(lambda view: view.totals(settings.screening))
-        model, asking = await stack.enter_async_context(model_for(settings, spec, spent, clock.wall()))
-        screening = Screening(
-            name=settings.screening,
-            spec=spec,
-            store=store,
-            journal=journal,
-            path=journal.path,
-            model=model,
-            claim=claim,
-            clock=clock,
-            random=Random(),  # noqa: S311 - spreads waits, guards nothing
-            holder=holder,
-            program=program(),
-            asking=asking,
-        )
-        found = Found(spent, await _has_waiting(store, journal, settings.screening), is_new)
+        hands, found, asking = await _prepared(settings, clock, stack)
+        screening = Screening(hands, asking)
         await screening.begin()
         return await _work(
-            screening,
-            settings,
-            store,
-            journal,
-            found,
-            interrupts=interrupts,
-            on_start=on_start,
-            observers=observers or [],
+            screening, hands, settings, found, interrupts=interrupts, on_start=on_start, observers=observers or []
         )
 
 
-async def _work(  # noqa: PLR0913 - the rest of one function, split for its length
+async def _prepared(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Hands, Found, Asking]:
+    """Open the store, agree on the spec, lock the journal, take the claim, find the model; ``stack`` lets go of all."""
+    store = await open_store(settings)
+    stack.push_async_callback(store.close)
+    path = await journal_path(settings, store)
+    spec, is_new = await settled_spec(settings, store, path)
+    holder = Holder(
+        host=platform.node(), pid=os.getpid(), command="citefidelity run", run=run_id(clock), at=clock.wall()
+    )
+    journal = await stack.enter_async_context(
+        await open_journal(path, store_id=await store.store_id(), holder=holder, clock=clock)
+    )
+    # The journal's lock is ours: a claim that names the same journal is a dead run's, and is taken over at once.
+    owner = msgspec.structs.replace(holder, journal_id=journal.journal_id)
+    claim = await store.claim(settings.screening, settings.partition, owner)
+    stack.push_async_callback(claim.release)
+    spent = await journal.look(lambda view: view.totals(settings.screening))
+    model, asking = await stack.enter_async_context(model_for(settings, spec, spent, clock.wall()))
+    hands = Hands(
+        name=settings.screening,
+        spec=spec,
+        store=store,
+        journal=journal,
+        path=journal.path,
+        model=model,
+        claim=claim,
+        clock=clock,
+        random=Random(),  # noqa: S311 - spreads waits, guards nothing
+        holder=holder,
+        program=program(),
+        journal_backlog=lambda: journal.backlog,
+    )
+    found = Found(spent, await _has_waiting(store, journal, settings.screening), is_new, journal)
+    return hands, found, asking
+
+
+async def _work(  # noqa: PLR0913 - the second half of one function
     screening: Screening,
+    hands: Hands,
     settings: Settings,
-    store: Store,
-    journal: SqliteJournal,
     found: Found,
     *,
     interrupts: Interrupts,
     on_start: Callable[[Started], None],
     observers: list[Observer],
 ) -> RunReport:
-    spec, name = screening.spec, settings.screening
-    counts = await store.counts(settings.screening, settings.partition)
+    spec, name = hands.spec, hands.name
+    counts = await hands.store.counts(settings.screening, settings.partition)
     started = Started(
         run_id=screening.run_id,
         screening=settings.screening,
         new_screening=found.is_new,
         store=str(settings.store),
-        journal=str(journal.path),
+        journal=str(found.journal.path),
         provider=spec.provider,
         model=spec.model,
         to_do=counts.to_do,
@@ -186,9 +187,9 @@ async def _work(  # noqa: PLR0913 - the rest of one function, split for its leng
     interrupts.first = lambda: screening.engine.stop("interrupted")
     if interrupts.count:
         screening.engine.stop("interrupted")
-    numbers = await screening.work(started, [StatusFile(journal.path, SystemClock()), *observers])
+    numbers = await screening.work(started, [StatusFile(found.journal.path, SystemClock()), *observers])
     try:
-        after, undelivered = await journal.look(lambda view: (view.totals(name), view.undelivered(name)))
+        after, undelivered = await found.journal.look(lambda view: (view.totals(name), view.undelivered(name)))
         maybe_paid, total_cost = after.maybe_paid, after.cost_usd
     except StoreError:
         # The journal is what failed. All that left in this run may have been paid: rather too many than too few.

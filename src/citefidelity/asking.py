@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from citefidelity.assembly import Asking
 from citefidelity.config.addresses import is_this_machine
 from citefidelity.config.base_url import LOOPBACK
 from citefidelity.config.settings import Settings
@@ -21,7 +22,6 @@ from citefidelity.ports import Model
 from citefidelity.prices.pricelists import parse_price, price_of, user_price_list
 from citefidelity.prices.pricing import Price
 from citefidelity.prices.spending import budget_for
-from citefidelity.screening import Asking
 from citefidelity.specs.spec import DEFAULT_BASE_URLS, Spec
 
 if TYPE_CHECKING:

@@ -6,24 +6,16 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from random import Random
 from typing import Protocol
 
-import msgspec
-
+from citefidelity.assembly import Asking, Hands, assemble
 from citefidelity.clock import iso
-from citefidelity.conclude import Concluder, Style
-from citefidelity.deadlines import Deadlines
-from citefidelity.deliver import Deliverer
-from citefidelity.engine import Engine, Limits, Parts, Why
+from citefidelity.engine import Why
 from citefidelity.errors import StoreError, UsageError
 from citefidelity.facts import Began, Stopped
 from citefidelity.kinds import ProviderFault
-from citefidelity.meter import Meter, Snapshot
-from citefidelity.pacing.admission import Admission, Budget
-from citefidelity.ports import Claim, Clock, Holder, Journal, JournalRow, Model, Price, ScreeningRow, Store, ToDo
-from citefidelity.prompt import Prompter
+from citefidelity.meter import Snapshot
+from citefidelity.ports import JournalRow, ScreeningRow, ToDo
 from citefidelity.records import WHOLE, Partition
 from citefidelity.replies.faults import REMEDIES
 from citefidelity.specs.spec import Spec, builtin_spec, differences, resolve
@@ -40,25 +32,6 @@ class Observer(Protocol):
 
     async def watch(self, started: Started, numbers: Numbers, stopping: Callable[[], bool]) -> None:
         """Show it until cancelled."""
-
-
-class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """How to ask, as far as it is no part of the spec."""
-
-    concurrency: int = 100
-    citation_workers: int = 200
-    limit: int | None = None
-    max_time: float | None = None
-    max_attempts: int = 3
-    timeout: float = 300.0
-    grace: float = 20.0
-    rpm: int | None = None
-    tpm: int | None = None
-    budget: Budget | None = None
-    price: Price | None = None
-    style: Style = "json_schema"
-    include_classified: bool = False
-    partition: Partition = WHOLE
 
 
 def agree_on_spec(name: str, standing: Spec | None, file: SpecPart | None, flags: SpecPart) -> Spec:
@@ -106,86 +79,15 @@ def check_journal(rows: list[JournalRow], journal_id: str | None, partition: Par
 class Screening:
     """One run, with everything it needs in hand: the store, the journal, the claim and the model."""
 
-    def __init__(  # noqa: PLR0913 - a composition, called in one place
-        self,
-        *,
-        name: str,
-        spec: Spec,
-        store: Store,
-        journal: Journal,
-        path: Path,
-        model: Model,
-        claim: Claim,
-        clock: Clock,
-        random: Random,
-        holder: Holder,
-        program: str,
-        asking: Asking,
-    ) -> None:
-        self.name = name
-        self.spec = spec
-        self.run_id = holder.run
-        self._store = store
-        self._journal = journal
-        self._path = path
-        self._clock = clock
-        self._holder = holder
-        self._program = program
+    def __init__(self, hands: Hands, asking: Asking) -> None:
+        self.name = hands.name
+        self.spec = hands.spec
+        self.run_id = hands.holder.run
+        self._hands = hands
         self._asking = asking
-        self.meter = Meter(clock.monotonic)
-        self._admission = Admission(
-            concurrency=asking.concurrency,
-            now=clock.monotonic,
-            random=random,
-            rpm=asking.rpm,
-            tpm=asking.tpm,
-            budget=asking.budget,
-        )
-        self._deliverer = Deliverer(
-            sink=store, journal=journal, meter=self.meter, clock=clock, screening=name, run=holder.run
-        )
-        prompter = Prompter(spec)
-        concluder = Concluder(
-            spec=spec,
-            prompter=prompter,
-            run=holder.run,
-            screening=name,
-            program=program,
-            max_attempts=asking.max_attempts,
-            style=asking.style,
-            random=random,
-            price=asking.price,
-        )
-        limits = Limits(
-            concurrency=asking.concurrency,
-            citation_workers=asking.citation_workers,
-            citations=asking.limit,
-            max_time=asking.max_time,
-            grace=asking.grace,
-        )
-        self.engine = Engine(
-            Parts(
-                source=store,
-                journal=journal,
-                model=model,
-                prompter=prompter,
-                concluder=concluder,
-                deliverer=self._deliverer,
-                admission=self._admission,
-                deadlines=Deadlines(asking.timeout, clock),
-                claim=claim,
-                meter=self.meter,
-                clock=clock,
-            ),
-            limits,
-        )
+        assembled = assemble(hands, asking)
+        self.engine, self._deliverer, self.meter = assembled.engine, assembled.deliverer, assembled.meter
         self.why: Why = "complete"
-        self.meter.gauges = lambda: (
-            self._admission.in_flight,
-            self._admission.allowed,
-            0,
-            self._deliverer.backlog,
-        )
 
     async def begin(self) -> None:
         """Register the screening, the journal and the run, before anything is asked.
@@ -193,24 +95,24 @@ class Screening:
         Raises:
             UsageError: another run has begun this screening under another spec in the meantime.
         """
-        now = self._clock.wall()
+        now = self._hands.clock.wall()
         row = ScreeningRow(
             name=self.name, spec=self.spec.to_json(), fingerprint=self.spec.fingerprint(), created_at=iso(now)
         )
-        stands = await self._store.begin_screening(row)
+        stands = await self._hands.store.begin_screening(row)
         if stands.fingerprint != row.fingerprint:
             agree_on_spec(self.name, Spec.from_json(stands.spec), None, _as_part(self.spec))
         await self._enrol(finished=False)
-        await self._journal.append(
+        await self._hands.journal.append(
             [
                 Began(
-                    run=self._holder.run,
+                    run=self._hands.holder.run,
                     screening=self.name,
                     spec=row.spec,
                     fingerprint=row.fingerprint,
-                    program=self._program,
-                    host=self._holder.host,
-                    pid=self._holder.pid,
+                    program=self._hands.program,
+                    host=self._hands.holder.host,
+                    pid=self._hands.holder.pid,
                     at=now,
                 )
             ]
@@ -241,7 +143,9 @@ class Screening:
         """Note the end of the run, and whether the journal has anything left that the store does not have."""
         # Where the journal or the store is what failed, the report says so; there is nothing more to note then.
         with suppress(StoreError):
-            await self._journal.append([Stopped(run=self._holder.run, why=self.why, at=self._clock.wall())])
+            await self._hands.journal.append(
+                [Stopped(run=self._hands.holder.run, why=self.why, at=self._hands.clock.wall())]
+            )
             await self._enrol(finished=not undelivered)
 
     async def report(self, numbers: Snapshot, maybe_paid: int, total_cost: float | None) -> RunReport:
@@ -252,7 +156,7 @@ class Screening:
             log.warning("more than one model has answered in this run: %s", ", ".join(numbers.answering_models))
         undeliverable = {*self.engine.unusable, *self._deliverer.undeliverable}
         try:
-            counts = await self._store.counts(self.name, self._asking.partition)
+            counts = await self._hands.store.counts(self.name, self._asking.partition)
             to_do = counts.to_do
             if self._asking.include_classified and self._asking.partition == WHOLE:
                 # Of a part it is not known how many: those are counted over the whole store only.
@@ -276,7 +180,7 @@ class Screening:
             cost_usd=numbers.cost_usd,
             elapsed_s=round(numbers.elapsed_s, 3),
             stopped=self.why,
-            run_id=self._holder.run,
+            run_id=self._hands.holder.run,
             screening=self.name,
             remaining=remaining,
             undeliverable=len(undeliverable),
@@ -293,13 +197,13 @@ class Screening:
 
     async def _enrol(self, *, finished: bool) -> None:
         row = JournalRow(
-            journal_id=self._journal.journal_id,
-            host=self._holder.host,
-            path=str(self._path),
+            journal_id=self._hands.journal.journal_id,
+            host=self._hands.holder.host,
+            path=str(self._hands.path),
             partition=self._asking.partition,
             finished=finished,
         )
-        await self._store.enrol_journal(self.name, row)
+        await self._hands.store.enrol_journal(self.name, row)
 
 
 def _as_part(spec: Spec) -> SpecPart:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from citefidelity.assembly import Asking, Hands
 from citefidelity.engine import Engine, Why
 from citefidelity.errors import StoreError
 from citefidelity.facts import Asked, ContextPast, Ended, Fact, Settled
 from citefidelity.meter import Snapshot
 from citefidelity.ports import Claim, Clock, Journal, Model, Store
 from citefidelity.records import WHOLE, CitationKey, Outcome
-from citefidelity.screening import Asking, Screening
+from citefidelity.screening import Screening
 from citefidelity.specs.spec import Spec, builtin_spec, resolve
 from citefidelity.specs.spec_toml import SpecPart
 from citefidelity.testing.answers import Choices, verdict_for
@@ -60,7 +61,7 @@ async def screen(  # noqa: PLR0913 - what a test may want to differ
     clock = clock or VirtualClock()
     holder = make_holder(run)
     held = claim or await store.claim(name, asking.get("partition", WHOLE), holder)
-    screening = Screening(
+    hands = Hands(
         name=name,
         spec=SPEC,
         store=store,
@@ -72,8 +73,8 @@ async def screen(  # noqa: PLR0913 - what a test may want to differ
         random=dice(),
         holder=holder,
         program="citefidelity 0",
-        asking=Asking(**{"concurrency": 10, "citation_workers": 20, **asking}),
     )
+    screening = Screening(hands, Asking(**{"concurrency": 10, "citation_workers": 20, **asking}))
     try:
         await screening.begin()
         during(screening.engine)

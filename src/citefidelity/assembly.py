@@ -1,0 +1,125 @@
+"""A run put together from what it works with: admission, delivery and engine under the bounds that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from citefidelity.conclude import Concluder, Style
+from citefidelity.deadlines import Deadlines
+from citefidelity.deliver import Deliverer
+from citefidelity.engine import Engine, Limits, Parts
+from citefidelity.meter import Meter
+from citefidelity.pacing.admission import Admission, Budget
+from citefidelity.ports import Claim, Clock, Holder, Journal, Model, Price, Store
+from citefidelity.prompt import Prompter
+from citefidelity.records import WHOLE, Partition
+from citefidelity.specs.spec import Spec
+
+
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """How to ask, as far as it is no part of the spec."""
+
+    concurrency: int = 100
+    citation_workers: int = 200
+    limit: int | None = None
+    max_time: float | None = None
+    max_attempts: int = 3
+    timeout: float = 300.0
+    grace: float = 20.0
+    rpm: int | None = None
+    tpm: int | None = None
+    budget: Budget | None = None
+    price: Price | None = None
+    style: Style = "json_schema"
+    include_classified: bool = False
+    partition: Partition = WHOLE
+
+
+class Hands(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one run works with. ``path`` is of the journal, ``program`` this one and its version."""
+
+    name: str
+    spec: Spec
+    store: Store
+    journal: Journal
+    path: Path
+    model: Model
+    claim: Claim
+    clock: Clock
+    random: Random
+    holder: Holder
+    program: str
+    journal_backlog: Callable[[], int] = lambda: 0
+
+
+class Assembled(msgspec.Struct, frozen=True):
+    """A run that is ready to work."""
+
+    engine: Engine
+    deliverer: Deliverer
+    meter: Meter
+
+
+def assemble(hands: Hands, asking: Asking) -> Assembled:
+    """Put the engine together."""
+    meter = Meter(hands.clock.monotonic)
+    admission = Admission(
+        concurrency=asking.concurrency,
+        now=hands.clock.monotonic,
+        random=hands.random,
+        rpm=asking.rpm,
+        tpm=asking.tpm,
+        budget=asking.budget,
+    )
+    deliverer = Deliverer(
+        sink=hands.store,
+        journal=hands.journal,
+        meter=meter,
+        clock=hands.clock,
+        screening=hands.name,
+        run=hands.holder.run,
+    )
+    meter.gauges = lambda: (admission.in_flight, admission.allowed, hands.journal_backlog(), deliverer.backlog)
+    prompter = Prompter(hands.spec)
+    parts = Parts(
+        source=hands.store,
+        journal=hands.journal,
+        model=hands.model,
+        prompter=prompter,
+        concluder=_concluder(hands, asking, prompter),
+        deliverer=deliverer,
+        admission=admission,
+        deadlines=Deadlines(asking.timeout, hands.clock),
+        claim=hands.claim,
+        meter=meter,
+        clock=hands.clock,
+    )
+    return Assembled(Engine(parts, _limits(asking)), deliverer, meter)
+
+
+def _concluder(hands: Hands, asking: Asking, prompter: Prompter) -> Concluder:
+    return Concluder(
+        spec=hands.spec,
+        prompter=prompter,
+        run=hands.holder.run,
+        screening=hands.name,
+        program=hands.program,
+        max_attempts=asking.max_attempts,
+        style=asking.style,
+        random=hands.random,
+        price=asking.price,
+    )
+
+
+def _limits(asking: Asking) -> Limits:
+    return Limits(
+        concurrency=asking.concurrency,
+        citation_workers=asking.citation_workers,
+        citations=asking.limit,
+        max_time=asking.max_time,
+        grace=asking.grace,
+    )
