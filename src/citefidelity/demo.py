@@ -24,7 +24,7 @@ from citefidelity.ports import Clock
 STORE = "demo.db"
 RECORDS = "citations.jsonl"
 EXPORT = "verdicts.jsonl"
-KILL_AFTER = 12
+KILL_AFTER = 8
 """Outcomes on disk when the run is killed: some are safe, some in flight, most still to ask."""
 
 LOOK_EVERY_S = 0.1
@@ -178,7 +178,7 @@ class Demo:
                 failure = context["failure"] or {}
                 rows.append(
                     DemoRow(
-                        citation=str(record["target_title"]),
+                        citation=str(record.get("target_title") or record["target_id"]),
                         state=context["state"],
                         expected=str(context.get("demo_expected", "")),
                         category=verdict.get("category", "") or failure.get("kind", ""),
