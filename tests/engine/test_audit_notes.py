@@ -174,6 +174,8 @@ def test_a_citation_that_is_gone(scene: Scene) -> None:
     audit = scene.verify()
     assert_noted(audit, (Note.GONE, None))
     assert (audit.states.undeliverable, audit.undeliverable) == (2, {"edge_gone": 2})
+    scene.in_journal("INSERT INTO reopened VALUES (998, 1, 1, '1', 0, 'x'), (999, 1, 1, '2', 0, 'x')")
+    assert_noted(scene.verify())
 
 
 def test_what_the_journal_holds_of_a_citation_that_is_gone_is_audited(scene: Scene) -> None:
@@ -262,9 +264,11 @@ def test_several_journals(tmp_path: Path) -> None:
 
 
 def test_a_second_screening_is_audited_by_itself(scene: Scene) -> None:
-    """Two screenings stand side by side, in one store and one journal: a fault in one is none of the other."""
-    scene.run(screening="second", model="another")
-    assert_noted(scene.verify(screening="second"))
+    """Two screenings stand in one store, each with a journal of its own: a fault in one is none of the other."""
+    scene.run(screening="second", model="another", journal=str(scene.directory / "second.journal"))
+    both = [scene.journal, scene.directory / "second.journal"]
+    assert_noted(scene.verify(both, screening="second"))
+    assert_noted(scene.verify(both))
     scene.in_store("UPDATE outcome SET confidence = 2 WHERE screening_id = 2")
-    assert_noted(scene.verify())
-    assert set(scene.verify(screening="second").violations_by_kind) == {Violation.OUT_OF_SPEC}
+    assert_noted(scene.verify(both))
+    assert set(scene.verify(both, screening="second").violations_by_kind) == {Violation.OUT_OF_SPEC}

@@ -24,6 +24,11 @@ from citefidelity.testing.hits import Stats
 from citefidelity.testing.provider import ScriptedProvider
 from citefidelity.upkeep import retry_failed, verify
 from citefidelity.views.report import RunReport
+from support.makers import make_line
+
+BARE = {"instance_id": 2, "context_text": "As shown before [9]."}
+SHOWN = {"instance_id": 1, "context_text": "Aspirin [3].", "evidence_segments": [{"text": "Aspirin lowered it."}]}
+"""Contexts without evidence and with some."""
 
 
 class Ran(NamedTuple):
@@ -86,6 +91,23 @@ class Scene:
     def in_journal(self, sql: str) -> list[tuple[Any, ...]]:
         """Do this to the journal."""
         return execute(self.journal, sql)
+
+
+def make_failed(directory: Path) -> Scene:
+    """Four citations of two contexts: the third prompt was refused, the fifth too long; one context has no evidence."""
+    scene = Scene(directory)
+    scene.put(make_line(1, 2), make_line(2, 2), make_line(3, 2), make_line(4, [SHOWN, BARE]))
+    report = scene.run("filtered@3*always", "plain_refusal@4", "too_long_openai@5*always").report
+    assert (report.answered, report.failures_by_kind) == (5, {"refused": 1, "too_long": 1})
+    return scene
+
+
+def assert_states(scene: Scene, *, verdict: int, failed: int = 0, unassessable: int = 1, to_do: int = 0) -> None:
+    """An audit finds nothing, and the contexts in these states."""
+    audit = scene.verify()
+    assert audit.clean, audit.violations
+    states = audit.states
+    assert (states.verdict, states.failed, states.unassessable, states.to_do) == (verdict, failed, unassessable, to_do)
 
 
 def execute(path: Path, sql: str) -> list[tuple[Any, ...]]:
