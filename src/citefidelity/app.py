@@ -5,6 +5,7 @@ Every function here may be awaited inside a running event loop, a notebook's inc
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import platform
@@ -126,6 +127,9 @@ async def _prepared(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     store = await open_store(settings)
     stack.push_async_callback(store.close)
     path = await journal_path(settings, store)
+    if settings.journal is None:
+        # The user's state directory is made on first use; a directory that somebody named has to be there.
+        await asyncio.to_thread(path.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
     spec, is_new = await settled_spec(settings, store, path)
     holder = Holder(
         host=platform.node(), pid=os.getpid(), command="citefidelity run", run=run_id(clock), at=clock.wall()
