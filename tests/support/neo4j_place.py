@@ -6,6 +6,7 @@ The database is emptied for each test. So a server that is not the tests' own mu
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import shutil
 import tempfile
@@ -27,6 +28,7 @@ GIVEN = {name: value for name, value in os.environ.items() if name.startswith("N
 """As it was when the tests began: each test runs without."""
 
 DATABASE = "neo4j"
+HOME = "citefidelity-neo4j-"
 WIPE = "MATCH (n) WHERE NOT n:CitefidelityTests CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
 QUICK = Limits(patience_s=30.0)
 
@@ -88,15 +90,40 @@ def neo4j_place() -> Neo4jPlace:
         place = Neo4jPlace(uri, GIVEN.get("NEO4J_USERNAME", USER), GIVEN.get("NEO4J_PASSWORD", ""), None)
         _refuse_a_database_in_use(place)
         return place
-    home = Path(tempfile.mkdtemp(prefix="neo4j-"))
+    home = _new_home()
     try:
         server = Neo4jServer(neo4j_runtime(GIVEN.get("NEO4J_VERSION", LONG_TERM)), home)
         server.start()
     except NoServer as reason:
         shutil.rmtree(home)
         pytest.skip(f"no Neo4j server: {reason}")
-    atexit.register(_throw_away, server)
+    atexit.register(server.kill)
     return Neo4jPlace(server.uri, USER, server.password, server)
+
+
+def _new_home() -> Path:
+    """A directory that is locked as long as this process lives; those of dead ones are removed.
+
+    A worker of a parallel test run ends without a word, so nothing can be done at its end.
+    """
+    for old in Path(tempfile.gettempdir()).glob(f"{HOME}*"):
+        lock = _lock(old)
+        if lock is not None:
+            shutil.rmtree(old, ignore_errors=True)
+            os.close(lock)
+    home = Path(tempfile.mkdtemp(prefix=HOME))
+    _lock(home)
+    return home
+
+
+def _lock(home: Path) -> int | None:
+    descriptor = os.open(home, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _refuse_a_database_in_use(place: Neo4jPlace) -> None:
@@ -109,8 +136,3 @@ def _refuse_a_database_in_use(place: Neo4jPlace) -> None:
         if row["all"] and not row["marks"]:
             pytest.fail(f"The database at {place.uri} is not empty, and tests delete all that is in it. Give another.")
         driver.execute_query("MERGE (:CitefidelityTests)", database_=DATABASE)
-
-
-def _throw_away(server: Neo4jServer) -> None:
-    server.kill()
-    shutil.rmtree(server.home)

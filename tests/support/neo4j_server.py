@@ -26,6 +26,7 @@ USER = "neo4j"
 READY_WITHIN_S = 90.0
 LOOK_AGAIN_S = 0.1
 STOPS_WITHIN_S = 30.0
+ENDED_BY = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
 OPENED_PACKAGES = ("java.nio", "java.io", "sun.nio.ch")
 SETTINGS = (
@@ -203,10 +204,10 @@ def main() -> None:
             "Ctrl-C ends it; what it holds is thrown away.\n"
         )
         sys.stdout.flush()
-        try:
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
-        finally:
-            server.stop()
+        # Only now: the server would inherit it, and could not be ended.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDED_BY)
+        signal.sigwait(ENDED_BY)
+        server.stop()
 
 
 if __name__ == "__main__":
