@@ -86,6 +86,7 @@ async def copy(source: Store, target: Store, *, on_page: Callable[[CopyReport], 
     _refuse_other_specs(rows, await target.screenings())
     for row in rows:
         await target.begin_screening(row)
+        await _name_journals(source, target, row.name)
     report = CopyReport(screenings=[CopiedScreening(screening=row.name, fingerprint=row.fingerprint) for row in rows])
     async for page in source.stored(rows[0].name if rows else NO_SCREENING):
         await _put(target, page, report)
@@ -97,6 +98,17 @@ async def copy(source: Store, target: Store, *, on_page: Callable[[CopyReport], 
             await _deliver(target, page, copied, report)
             on_page(report)
     return report
+
+
+async def _name_journals(source: Store, target: Store, screening: str) -> None:
+    """Tell the target where its verdicts come from, so that an audit there knows whose they are.
+
+    As finished: what they have still to deliver goes to the source.
+    """
+    known = {row.journal_id for row in await target.journals(screening)}
+    for row in await source.journals(screening):
+        if row.journal_id not in known:
+            await target.enrol_journal(screening, msgspec.structs.replace(row, finished=True))
 
 
 def _refuse_other_specs(rows: Sequence[ScreeningRow], standing: Sequence[ScreeningRow]) -> None:

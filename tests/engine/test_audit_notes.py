@@ -13,6 +13,7 @@ import pytest
 from citefidelity.audits.audit import Wanted, audit
 from citefidelity.audits.audited import Audit, Note, Violation
 from citefidelity.clock import SystemClock
+from citefidelity.copying import copy
 from citefidelity.errors import StoreError
 from citefidelity.records import StoredCitation
 from citefidelity.stores.sqlite import open_sqlite
@@ -261,6 +262,27 @@ def test_several_journals(tmp_path: Path) -> None:
     scene.in_store("UPDATE delivered SET run = 'nobody'")
     assert scene.verify([one]).clean
     assert scene.verify([one, two]).violations_by_kind == {Violation.UNKNOWN_RUN: 8}
+
+
+def test_a_copied_store(scene: Scene) -> None:
+    """What was copied comes from a journal of the store it was copied from: not audited here, and no violation."""
+    copied = scene.beside("copied.db")
+
+    async def copy_both_ways() -> None:
+        source = await open_sqlite(scene.store, create=False, clock=SystemClock())
+        target = await open_sqlite(copied.store, create=True, clock=SystemClock())
+        await copy(source, target)
+        await copy(target, source)
+        await source.close()
+        await target.close()
+
+    asyncio.run(copy_both_ways())
+    assert_noted(scene.verify())
+    copied.put(make_line(4, 1))
+    assert copied.run().report.delivered == 1
+    audit = copied.verify()
+    assert_noted(audit, (Note.NOT_AUDITED, None))
+    assert (audit.audited, audit.not_audited) == (1, 6)
 
 
 def test_a_second_screening_is_audited_by_itself(scene: Scene) -> None:

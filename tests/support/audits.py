@@ -41,10 +41,14 @@ class Ran(NamedTuple):
 class Scene:
     """One store and its journal in a directory. What runs here runs in an event loop of its own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, store: str = "store.db") -> None:
         self.directory = directory
-        self.store = directory / "store.db"
-        self.journal = directory / "store.db.journal"
+        self.store = directory / store
+        self.journal = directory / f"{store}.journal"
+
+    def beside(self, store: str) -> Scene:
+        """Another store in the same directory."""
+        return Scene(self.directory, store)
 
     def copy(self, directory: Path) -> Scene:
         """The same files in another directory."""
