@@ -15,7 +15,7 @@ DEPENDENCIES := pyproject.toml --all-extras --excludes requirements/excluded.txt
 # Package registries are written nowhere: each machine has its own way to them. The brackets keep this line out.
 REGISTRY_HOSTS := py[p]i\.org|python[h]osted\.org|crates[.]io|npm[j]s\.(org|com)|maven[.]org|maven[.]apache\.org/maven2|proxy[.]golang|deb[.]debian
 
-.PHONY: help setup test test-neo4j check format bench demo neo4j lock wheel clean
+.PHONY: help setup browser test test-neo4j check format bench demo neo4j lock wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -34,8 +34,18 @@ $(STAMP): $(UV) pyproject.toml requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: $(STAMP) ## all tests; some of them with PYTEST="-k store"
-	$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
+# The tests open the web pages in the system's Chromium. Where it can be had neither so nor so, they say so themselves.
+BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
+APT := $(if $(filter 0,$(shell id -u)),,sudo -n) env DEBIAN_FRONTEND=noninteractive apt-get -qq
+
+browser: ## install Chromium where there is none (Debian and its kin)
+ifeq ($(BROWSER),)
+	@{ $(APT) update && $(APT) install -y --no-install-recommends chromium; } > /dev/null \
+		|| echo "Chromium could not be installed here; the tests of the web pages need it." >&2
+endif
+
+test: $(STAMP) browser ## all tests; some of them with PYTEST="-k store"
+	$(BIN)/pytest -n auto --dist loadgroup $(PYTEST)
 
 test-neo4j: $(STAMP) ## the tests that need a Neo4j, against another one: NEO4J_VERSION=... or NEO4J_URI=...
 	$(BIN)/pytest tests/contract tests/graph tests/faults $(PYTEST)
