@@ -29,8 +29,8 @@ def test_good_addresses(raw: object, address: ListenAddress, written: str, loopb
 
 @pytest.mark.parametrize(
     "raw",
-    ["", "host", "host:", ":9464", "host:65536", "host:-1", "http://host:1", "::1:9464", "a b:1", "[x]:1", "[1.2.3.4]:1",
-     "host:1/metrics", "user@host:1", "²", "99999", True, None, 1.5],
+    ["", "host", "host:", ":9464", "host:65536", "host:-1", "http://host:1", "::1:9464", "a b:1", "[x]:1",
+     "[1.2.3.4]:1", "host:1/metrics", "user@host:1", "²", "99999", True, None, 1.5],
 )  # fmt: skip
 def test_bad_addresses(raw: object) -> None:
     """What names no host and port is refused."""
