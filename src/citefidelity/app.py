@@ -32,7 +32,9 @@ from citefidelity.config.settings import Settings
 from citefidelity.errors import StoreError, UsageError
 from citefidelity.interrupts import Interrupts, interrupts_handled
 from citefidelity.journal import JournalReader, SqliteJournal, Totals, open_journal
-from citefidelity.ports import Clock, Holder, Store
+from citefidelity.machine import memory_bytes
+from citefidelity.meter import Gauges
+from citefidelity.ports import Clock, Holder, Pooled, Store
 from citefidelity.screening import Observer, Screening, agree_on_spec, check_journal
 from citefidelity.specs.spec import Spec, load_spec
 from citefidelity.specs.spec_toml import SpecPart
@@ -155,10 +157,22 @@ async def _prepared(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         random=Random(),  # noqa: S311 - spreads waits, guards nothing
         holder=holder,
         program=program(),
-        journal_backlog=lambda: journal.backlog,
+        gauges=lambda: _gauges(store, journal),
     )
     found = Found(spent, await _has_waiting(store, journal, settings.screening), is_new, journal)
     return hands, found, asking
+
+
+def _gauges(store: Store, journal: SqliteJournal) -> Gauges:
+    pool = store.pool() if isinstance(store, Pooled) else None
+    return Gauges(
+        journal_backlog=journal.backlog,
+        journal_commit=journal.commits.spread(),
+        disk_free_bytes=journal.free_bytes,
+        pool_in_use=pool.in_use if pool else None,
+        pool_size=pool.size if pool else None,
+        memory_bytes=memory_bytes(),
+    )
 
 
 async def _work(  # noqa: PLR0913 - the second half of one function

@@ -10,14 +10,15 @@ import msgspec
 
 from citefidelity.conclude import Concluder, Style
 from citefidelity.deadlines import Deadlines
-from citefidelity.deliver import Deliverer
+from citefidelity.deliver import BOUND, Deliverer
 from citefidelity.engine import Engine, Limits, Parts
-from citefidelity.meter import Meter
+from citefidelity.meter import Gauges, Meter
 from citefidelity.pacing.admission import Admission, Budget
 from citefidelity.ports import Claim, Clock, Holder, Journal, Model, Price, Store
 from citefidelity.prompt import Prompter
 from citefidelity.records import WHOLE, Partition
 from citefidelity.specs.spec import Spec
+from citefidelity.timed import TimedSink, TimedSource
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +41,10 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hands(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that one run works with. ``path`` is of the journal, ``program`` this one and its version."""
+    """Everything that one run works with.
+
+    ``path`` is of the journal, ``program`` this one and its version, ``gauges`` what journal, store and machine tell.
+    """
 
     name: str
     spec: Spec
@@ -53,7 +57,7 @@ class Hands(msgspec.Struct, frozen=True, kw_only=True):
     random: Random
     holder: Holder
     program: str
-    journal_backlog: Callable[[], int] = lambda: 0
+    gauges: Callable[[], Gauges] = Gauges
 
 
 class Assembled(msgspec.Struct, frozen=True):
@@ -76,17 +80,17 @@ def assemble(hands: Hands, asking: Asking) -> Assembled:
         budget=asking.budget,
     )
     deliverer = Deliverer(
-        sink=hands.store,
+        sink=TimedSink(hands.store, hands.clock.monotonic, meter.store_writes),
         journal=hands.journal,
         meter=meter,
         clock=hands.clock,
         screening=hands.name,
         run=hands.holder.run,
     )
-    meter.gauges = lambda: (admission.in_flight, admission.allowed, hands.journal_backlog(), deliverer.backlog)
+    meter.gauges = lambda: _gauges(hands, asking, admission, deliverer)
     prompter = Prompter(hands.spec)
     parts = Parts(
-        source=hands.store,
+        source=TimedSource(hands.store, hands.clock.monotonic, meter.store_reads),
         journal=hands.journal,
         model=hands.model,
         prompter=prompter,
@@ -99,6 +103,23 @@ def assemble(hands: Hands, asking: Asking) -> Assembled:
         clock=hands.clock,
     )
     return Assembled(Engine(parts, _limits(asking)), deliverer, meter)
+
+
+def _gauges(hands: Hands, asking: Asking, admission: Admission, deliverer: Deliverer) -> Gauges:
+    budget = asking.budget
+    return msgspec.structs.replace(
+        hands.gauges(),
+        in_flight=admission.in_flight,
+        allowed=admission.allowed,
+        concurrency=asking.concurrency,
+        pause_s=admission.pause_seconds(),
+        deliver_backlog=deliverer.backlog,
+        deliver_bound=BOUND,
+        max_cost_usd=budget and budget.max_cost,
+        max_tokens=budget and budget.max_tokens,
+        spent_cost_usd=budget.spent_cost if budget and budget.max_cost is not None else None,
+        spent_tokens=budget.spent_tokens if budget and budget.max_tokens is not None else None,
+    )
 
 
 def _concluder(hands: Hands, asking: Asking, prompter: Prompter) -> Concluder:

@@ -9,7 +9,7 @@ Each port has one contract suite in ``tests/contract`` that every implementation
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -252,6 +252,21 @@ class Shelf(Protocol):
 
     async def counts(self, screening: str, partition: Partition = WHOLE) -> StoreCounts:
         """Count; ``to_do`` and ``delivered`` within the part, everything else over the whole store."""
+
+
+class PoolUse(msgspec.Struct, frozen=True):
+    """Connections to a store: units of work that have one or wait for one, and how many there can be."""
+
+    in_use: int
+    size: int
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """What a store offers, too, that has a pool of connections."""
+
+    def pool(self) -> PoolUse:
+        """How it is used at this moment."""
 
 
 class Store(Source, Sink, Registry, Shelf, Protocol):

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from citefidelity.meter import Meter, Snapshot
+from citefidelity.meter import Gauges, Meter, Snapshot
 from citefidelity.views.live import LINES_KEPT, Frame, LiveView
 from citefidelity.views.painters import Board, Lines, board_rows, greeting, in_one_line
 from citefidelity.views.report import Started
@@ -204,5 +204,5 @@ def test_the_start_after_a_kill_says_what_it_found() -> None:
 def test_backlogs_are_shown_when_they_are_worth_it(journal: int) -> None:
     """A backlog of some size is told, a small one is not."""
     meter = Meter(lambda: 0.0)
-    meter.gauges = lambda: (1, 2, journal, 0)
+    meter.gauges = lambda: Gauges(journal_backlog=journal)
     assert ("waiting" in dict(board_rows(meter.snapshot()))) is (journal > 0)

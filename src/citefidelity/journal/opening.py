@@ -74,7 +74,7 @@ async def open_journal(  # noqa: PLR0913 - what a run has to give, and what only
         thread.submit(opening.undo, lambda _result, _error: None)
         thread.finish()
         raise
-    return SqliteJournal(opening.path, thread, opened, Spill(spill_directory))
+    return SqliteJournal(opening.path, thread, opened, Spill(spill_directory), clock.monotonic)
 
 
 @dataclass

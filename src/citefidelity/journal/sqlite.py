@@ -7,6 +7,7 @@ each commit costs one wake-up of the thread and one of the event loop.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import NamedTuple, Self, TypeVar
 
 import apsw
 
+from citefidelity.durations import Durations
 from citefidelity.errors import JournalError
 from citefidelity.facts import ContextPast, Fact
 from citefidelity.journal.connection import close_clean, in_our_words
@@ -25,12 +27,16 @@ from citefidelity.journal.recall import recall
 from citefidelity.journal.schema import Header
 from citefidelity.journal.spill import Spill
 from citefidelity.journal.writer import Writer
+from citefidelity.machine import free_bytes
 from citefidelity.records import CitationKey
 
 T = TypeVar("T")
 
 # Recall and commits share the thread. A page is recalled in slices, so that a commit waits for one slice at most.
 RECALL_SLICE = 32
+
+ROOM_EVERY_S = 5.0
+"""How often to ask how much room the disk has."""
 
 
 class Opened(NamedTuple):
@@ -51,12 +57,18 @@ class SqliteJournal:
         journal_id: the journal's random name.
         path: of the file.
         notes: what people should know of where it lies, such as a network file system.
+        commits: how long commits took, in seconds.
+        free_bytes: room on its disk, a few seconds ago; None where that is not told.
     """
 
-    def __init__(self, path: Path, thread: JobThread, opened: Opened, spill: Spill) -> None:
+    def __init__(self, path: Path, thread: JobThread, opened: Opened, spill: Spill, now: Callable[[], float]) -> None:
         self.journal_id = opened.header.journal_id
         self.path = path
         self.notes = opened.notes
+        self.commits = Durations()
+        self.free_bytes: int | None = None
+        self._room_asked = -math.inf
+        self._now = now
         self._thread = thread
         self._connection = opened.connection
         self._lock = opened.lock
@@ -167,15 +179,24 @@ class SqliteJournal:
 
     def _commit(self, facts: list[Fact]) -> JournalError | None:
         if self._failure is None:
+            began = self._now()
             try:
                 self._writer.commit(facts)
             except Exception as err:  # noqa: BLE001 - a fault of ours must not lose paid replies either
                 # Never again on this file: after a failed flush the next may succeed and prove nothing.
                 self._failure = err
             else:
+                self._note(began, self._now())
                 return None
         kept = self._spill.keep(facts)
         return _given_up(self._failure, self.path, self._spill, kept=kept)
+
+    def _note(self, began: float, ended: float) -> None:
+        self.commits.add(ended - began)
+        # Here, where a disk that does not answer holds up nobody whom it would not hold up anyway.
+        if ended - self._room_asked >= ROOM_EVERY_S:
+            self._room_asked = ended
+            self.free_bytes = free_bytes(self.path.parent)
 
     async def _run(self, work: Callable[..., T], *args: object) -> T:
         if self._closed:

@@ -34,8 +34,8 @@ class Budget:
     ) -> None:
         if max_cost is not None and price is None:
             raise ValueError("max_cost needs a price")
-        self._max_cost = max_cost
-        self._max_tokens = max_tokens
+        self.max_cost = max_cost
+        self.max_tokens = max_tokens
         self._price = price
         self.spent_cost = spent_cost
         self.spent_tokens = spent_tokens
@@ -46,17 +46,17 @@ class Budget:
         """Reserve for a call of this load, if there is room: now, perhaps when others have ended, or not at all."""
         room: Room = "enough"
         tokens = load.input_tokens + load.output_tokens
-        if self._max_tokens is not None:
+        if self.max_tokens is not None:
             after = self.spent_tokens + tokens
-            if after > self._max_tokens:
+            if after > self.max_tokens:
                 return "none"
-            if after + self.reserved_tokens > self._max_tokens:
+            if after + self.reserved_tokens > self.max_tokens:
                 room = "later"
         cost = self._bound(load)
-        if self._max_cost is not None:
-            if self.spent_cost + cost > self._max_cost:
+        if self.max_cost is not None:
+            if self.spent_cost + cost > self.max_cost:
                 return "none"
-            if self.spent_cost + cost + self.reserved_cost > self._max_cost:
+            if self.spent_cost + cost + self.reserved_cost > self.max_cost:
                 room = "later"
         if room == "enough":
             self.reserved_tokens += tokens
@@ -78,10 +78,10 @@ class Budget:
     def spent(self) -> str:
         """Where it stands, for people."""
         parts = []
-        if self._max_cost is not None:
-            parts.append(f"{self.spent_cost:.4f} of {self._max_cost:.4f} USD")
-        if self._max_tokens is not None:
-            parts.append(f"{self.spent_tokens:,} of {self._max_tokens:,} tokens")
+        if self.max_cost is not None:
+            parts.append(f"{self.spent_cost:.4f} of {self.max_cost:.4f} USD")
+        if self.max_tokens is not None:
+            parts.append(f"{self.spent_tokens:,} of {self.max_tokens:,} tokens")
         return " and ".join(parts)
 
     def _bound(self, load: Load) -> float:

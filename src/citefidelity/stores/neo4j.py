@@ -15,7 +15,7 @@ from citefidelity.clock import SystemClock
 from citefidelity.config.addresses import Neo4jAddress
 from citefidelity.config.secret import Secret
 from citefidelity.damage import Edge, Mend
-from citefidelity.ports import Claim, Clock, Found, Holder, JournalRow, Put, ScreeningRow, StoreCounts, ToDo
+from citefidelity.ports import Claim, Clock, Found, Holder, JournalRow, PoolUse, Put, ScreeningRow, StoreCounts, ToDo
 from citefidelity.records import WHOLE, CitationKey, Delivery, Partition, Receipt, Record, StoredCitation
 from citefidelity.stores import neo4j_registry as registry
 from citefidelity.stores.neo4j_claim import Neo4jClaim, Wanted, take_claim
@@ -161,6 +161,10 @@ class Neo4jStore:
     async def mend(self, mends: Sequence[Mend]) -> set[str]:
         """Write these in one transaction, but for edges that changed meanwhile; the places that were written."""
         return await self._repairs.mend(mends)
+
+    def pool(self) -> PoolUse:
+        """How the connections to the server are used."""
+        return self._graph.pool()
 
     async def close(self) -> None:
         """Give back claims and close the connections; safe to call twice."""

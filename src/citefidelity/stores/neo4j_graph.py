@@ -19,7 +19,7 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from citefidelity.config.secret import Secret, blank_out
 from citefidelity.errors import StoreError
-from citefidelity.ports import Clock
+from citefidelity.ports import Clock, PoolUse
 from citefidelity.stores.neo4j_errors import in_our_words, is_lost, is_passing, no_answer
 
 T = TypeVar("T")
@@ -102,6 +102,7 @@ class Graph:
         self._database = database
         self._secrets = secrets
         self._random = random
+        self._at_work = 0
         self.address = address
         self.clock = clock
         self.limits = limits
@@ -134,6 +135,10 @@ class Graph:
         """
         return await self._run(work, 0.0, within_s)
 
+    def pool(self) -> PoolUse:
+        """Units of work under way, each of which has a connection or waits for one; and how many connections."""
+        return PoolUse(self._at_work, self.limits.pool_size)
+
     async def close(self) -> None:
         """Close all connections; safe to call twice."""
         await self._driver.close()
@@ -155,15 +160,19 @@ class Graph:
 
     async def _once(self, work: Work[T], within_s: float | None) -> T:
         seconds = within_s or self.limits.transaction_s
-        # The driver waits for ever for an answer on an open connection: cancelling it is the only read timeout.
-        async with (
-            asyncio.timeout(seconds + self.limits.margin_s),
-            self._driver.session(database=self._database, default_access_mode=neo4j.WRITE_ACCESS) as session,
-            await session.begin_transaction(timeout=seconds) as transaction,
-        ):
-            result = await work(Tx(transaction))
-            await transaction.commit()
-            return result
+        self._at_work += 1
+        try:
+            # The driver waits for ever for an answer on an open connection: cancelling it is the only read timeout.
+            async with (
+                asyncio.timeout(seconds + self.limits.margin_s),
+                self._driver.session(database=self._database, default_access_mode=neo4j.WRITE_ACCESS) as session,
+                await session.begin_transaction(timeout=seconds) as transaction,
+            ):
+                result = await work(Tx(transaction))
+                await transaction.commit()
+                return result
+        finally:
+            self._at_work -= 1
 
     def _told(self, err: Neo4jError | DriverError) -> StoreError:
         told = in_our_words(err, self.address)
