@@ -78,7 +78,11 @@ async def open_store(settings: Settings, *, create: bool = False) -> Store:
     from citefidelity.stores.neo4j import open_neo4j  # noqa: PLC0415 - as above
 
     return await open_neo4j(
-        address, username=settings.neo4j_username, password=settings.neo4j_password, clock=SystemClock()
+        address,
+        username=settings.neo4j_username,
+        password=settings.neo4j_password,
+        names=settings.graph,
+        clock=SystemClock(),
     )
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from citefidelity.config.graph_names import GraphNames
 from citefidelity.kinds import UndeliverableKind
 from citefidelity.ports import Found, ToDo
 from citefidelity.records import Citation, CitationKey, Unusable
 from citefidelity.stores import neo4j_reading
 from citefidelity.stores.neo4j import Neo4jStore
-from citefidelity.stores.neo4j_names import GraphNames
 from support.makers import make_delivery, make_key, make_record
 from support.neo4j_place import Neo4jPlace
 from support.stores import all_stored, deliver, to_do

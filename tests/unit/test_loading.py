@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from citefidelity.config.addresses import EmbeddedAddress, Neo4jAddress
+from citefidelity.config.graph_names import GraphNames
 from citefidelity.config.loading import load_settings
 from citefidelity.config.secret import Secret
 from citefidelity.config.settings import DEFAULT, FILE, SETTINGS, Settings
@@ -145,6 +146,27 @@ def test_the_word_neo4j_takes_its_address_from_the_environment(tmp_path: Path) -
     assert settings.origins["store"] == "--store and NEO4J_URI"
     named = load_settings({"store": "neo4j://h/other"}, environ=environ, directory=tmp_path)
     assert named.store == Neo4jAddress("neo4j://h", "other")
+
+
+def test_names_of_a_graph_come_from_a_table_or_the_environment(tmp_path: Path) -> None:
+    """The environment goes before the table as a whole, and either is remembered as the origin."""
+    (tmp_path / FILE).write_text('rpm = 5\n[graph]\narticle = "Paper"\narticle_id = "doi"\n')
+    settings = load_settings(environ={}, directory=tmp_path)
+    assert (settings.graph, settings.origins["graph"]) == (GraphNames(article="Paper", article_id="doi"), FILE)
+    settings = load_settings(environ={"CITEFIDELITY_GRAPH": "cites=REFERS_TO"}, directory=tmp_path)
+    assert (str(settings.graph), settings.origins["graph"]) == ("cites=REFERS_TO", "CITEFIDELITY_GRAPH")
+
+
+@pytest.mark.parametrize(
+    ("line", "named"), [("artikel = 'Paper'", "'artikel'"), ("article = 'a b'", "article = 'a b'")]
+)
+def test_a_wrong_name_of_a_graph_is_told_with_its_place(tmp_path: Path, line: str, named: str) -> None:
+    """The message names the file, the table and the field."""
+    (tmp_path / FILE).write_text(f"[graph]\n{line}\n")
+    with pytest.raises(UsageError) as told:
+        load_settings(environ={}, directory=tmp_path)
+    assert told.value.message.startswith(f"graph in {FILE}: ")
+    assert named in told.value.message
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from citefidelity.config.graph_names import GraphNames
 from citefidelity.record_format import parse_record
 from citefidelity.records import CitationKey
-from citefidelity.stores.neo4j_names import GraphNames
 from citefidelity.stores.neo4j_records import article_of, citation_properties, key_of, native_ids, record_of
 from support.makers import make_line
 

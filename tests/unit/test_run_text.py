@@ -146,3 +146,12 @@ def test_the_word_neo4j_stays_a_word(tmp_path: Path) -> None:
     """The address of NEO4J_URI is not written into a command."""
     given = load_settings({"store": "neo4j"}, environ={"NEO4J_URI": "bolt://h:1"}, directory=tmp_path)
     assert same_command("status", given) == "citefidelity status --store neo4j"
+
+
+def test_a_graph_that_seems_empty_may_have_other_names(tmp_path: Path) -> None:
+    """Whoever calls articles Paper hears what was looked for, and how to name it."""
+    given = load_settings({"store": "neo4j://h", "graph": {"article": "Paper"}}, environ={}, directory=tmp_path)
+    empty = counts(citations=0, delivered=0)
+    text = "\n".join(next_steps(report(citations=0, delivered=0), given, empty))
+    assert "(:Paper)-[:CITES]->(:Paper)" in text
+    assert "[graph]" in text

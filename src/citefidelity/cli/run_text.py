@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from citefidelity.cli.catalogue import find
 from citefidelity.cli.parsing import setting_names
 from citefidelity.cli.rows import pairs
-from citefidelity.config.settings import SETTINGS, Settings
+from citefidelity.config.addresses import Neo4jAddress
+from citefidelity.config.settings import FILE, SETTINGS, Settings
 from citefidelity.ports import StoreCounts
 from citefidelity.views.amounts import cost, duration, short
 from citefidelity.views.report import RunReport
@@ -105,10 +106,22 @@ def _written(name: str, settings: Settings) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _other_names(settings: Settings) -> list[str]:
+    """A graph that seems empty may only call its parts otherwise."""
+    if not isinstance(settings.store, Neo4jAddress):
+        return []
+    article, cites = settings.graph.article, settings.graph.cites
+    found = f"The graph has no (:{article})-[:{cites}]->(:{article})."
+    return [f"{found} Where it calls them otherwise, name them in {FILE}: [graph] article = ..., cites = ..."]
+
+
 def _nothing_to_do(settings: Settings, counts: StoreCounts) -> list[str]:
     """Nothing was to do, though something could be: what, and how."""
     if not counts.citations:
-        return [f"The store is empty. To fill it: {same_command('import FILE.jsonl', settings)}"]
+        return [
+            *_other_names(settings),
+            f"The store is empty. To fill it: {same_command('import FILE.jsonl', settings)}",
+        ]
     if counts.to_do:
         return []
     steps = []

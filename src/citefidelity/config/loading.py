@@ -69,6 +69,8 @@ def _parsed(setting: Setting, raw: object, place: str) -> object:
     except ValueError as err:
         shown = "" if setting.shy else f", not {_shown(raw)}"
         raise _bad(f"{place} {err}{shown}.", f"{setting.name}: {setting.help}.") from err
+    except UsageError as err:
+        raise UsageError(f"{place}: {err.message}", err.hint, kind=err.kind) from err
 
 
 def _store(found: Mapping[str, Any], origins: dict[str, str]) -> StoreAddress:

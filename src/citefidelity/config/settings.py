@@ -14,6 +14,7 @@ import msgspec
 
 from citefidelity.config import values
 from citefidelity.config.addresses import StoreAddress, is_this_machine, parse_store
+from citefidelity.config.graph_names import GraphNames, graph_names
 from citefidelity.config.secret import Secret
 from citefidelity.errors import UsageError
 from citefidelity.records import WHOLE, Partition
@@ -91,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     neo4j_username: str | None
     neo4j_password: Secret | None
     neo4j_database: str | None
+    graph: GraphNames
+    """What a Neo4j graph calls its articles, citations and their properties."""
     https_proxy: Secret | None
     no_proxy: str | None
     ssl_cert_file: Path | None
@@ -221,6 +224,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("neo4j_username", values.text, "user of the Neo4j server", "NAME", variable="NEO4J_USERNAME"),
     Setting("neo4j_password", values.text, "its password", variable="NEO4J_PASSWORD", secret=True, in_file=False),
     Setting("neo4j_database", values.text, "database, where the URL names none", "NAME", variable="NEO4J_DATABASE"),
+    Setting(
+        "graph",
+        graph_names,
+        "what a Neo4j graph calls its parts: a table [graph] in the file, or article=Paper,cites=CITES,...",
+        "FIELD=NAME,...",
+        GraphNames(),
+        variable=f"{PREFIX}GRAPH",
+    ),
     Setting(
         "https_proxy",
         values.text,

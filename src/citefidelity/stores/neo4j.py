@@ -13,6 +13,7 @@ from neo4j.exceptions import ConfigurationError
 
 from citefidelity.clock import SystemClock
 from citefidelity.config.addresses import Neo4jAddress
+from citefidelity.config.graph_names import GraphNames
 from citefidelity.config.secret import Secret
 from citefidelity.damage import Edge, Mend
 from citefidelity.ports import Claim, Clock, Found, Holder, JournalRow, PoolUse, Put, ScreeningRow, StoreCounts, ToDo
@@ -23,7 +24,6 @@ from citefidelity.stores.neo4j_cypher import Cypher
 from citefidelity.stores.neo4j_errors import in_our_words
 from citefidelity.stores.neo4j_graph import Graph, Limits, make_driver
 from citefidelity.stores.neo4j_importing import Importer
-from citefidelity.stores.neo4j_names import GraphNames
 from citefidelity.stores.neo4j_reading import Reader
 from citefidelity.stores.neo4j_repair import Repairs
 from citefidelity.stores.neo4j_schema import prepare

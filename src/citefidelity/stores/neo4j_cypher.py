@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from citefidelity.stores.neo4j_names import GraphNames
+from citefidelity.config.graph_names import GraphNames
 
 VERDICT_KEY = ("screening", "source_id", "target_id", "reference_id", "instance_id")
 

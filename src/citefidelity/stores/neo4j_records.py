@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from citefidelity.config.graph_names import GraphNames
 from citefidelity.kinds import UndeliverableKind
 from citefidelity.record_format import found
 from citefidelity.records import (
@@ -26,7 +27,6 @@ from citefidelity.records import (
     Verdict,
 )
 from citefidelity.stores.neo4j_graph import Row
-from citefidelity.stores.neo4j_names import GraphNames
 
 LARGEST_INTEGER = 2**63 - 1
 KEY_FIELDS = ("source_id", "target_id", "reference_id")

@@ -11,11 +11,11 @@ from itertools import groupby
 
 import msgspec
 
+from citefidelity.config.graph_names import GraphNames
 from citefidelity.damage import Edge, Mend
 from citefidelity.records import CitationKey
 from citefidelity.stores.neo4j_cypher import Cypher, Span
 from citefidelity.stores.neo4j_graph import Graph, Row, Tx
-from citefidelity.stores.neo4j_names import GraphNames
 from citefidelity.stores.neo4j_reading import Reader
 from citefidelity.stores.neo4j_records import key_of
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from citefidelity.config.graph_names import GraphNames
 from citefidelity.errors import StoreError
 from citefidelity.stores.neo4j_cypher import VERDICT_KEY
 from citefidelity.stores.neo4j_graph import Graph, Row
-from citefidelity.stores.neo4j_names import GraphNames
 
 POPULATED_WITHIN_S = 3_600
 

@@ -31,6 +31,12 @@ class GraphNames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     classified: str = "classified"
     classified_at: str = "classified_at"
 
+    def __str__(self) -> str:
+        """What differs from the usual, as :func:`graph_names` takes it; ``usual`` where nothing does."""
+        usual = type(self).__struct_defaults__
+        given = zip(self.__struct_fields__, msgspec.structs.astuple(self), usual, strict=True)
+        return ",".join(f"{field}={name}" for field, name, default in given if name != default) or "usual"
+
     def __post_init__(self) -> None:
         """Names that cannot be, or that would mean two things at once, are refused.
 
@@ -55,17 +61,36 @@ class GraphNames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         _refuse_equal(self, ("reference_id", "qualified", "contexts", "context_count", "classified", "classified_at"))
 
 
-def graph_names(given: Mapping[str, str]) -> GraphNames:
-    """The usual names, but for those given.
+def graph_names(given: object) -> GraphNames:
+    """The usual names, but for those given: as a table, or as ``FIELD=NAME,FIELD=NAME``.
 
     Raises:
         UsageError: a field that is not known, or a name that cannot be.
     """
-    unknown = sorted(set(given) - set(GraphNames.__struct_fields__))
-    if unknown:
-        known = ", ".join(GraphNames.__struct_fields__)
-        raise UsageError(f"A graph has no {unknown[0]!r} to be named.", f"Known are {known}.", kind=_BAD)
-    return GraphNames(**given)
+    table = _table(given) if isinstance(given, str) else given
+    if not isinstance(table, Mapping):
+        raise UsageError(
+            "What a graph calls its parts has to be a table.", 'Such as: [graph] article = "Paper"', kind=_BAD
+        )
+    for field, name in table.items():
+        if field not in GraphNames.__struct_fields__:
+            known = ", ".join(GraphNames.__struct_fields__)
+            raise UsageError(f"A graph has no {field!r} to be named.", f"Known are {known}.", kind=_BAD)
+        if not isinstance(name, str):
+            raise UsageError(f"{field} = {name!r} is no name. Nothing was read.", "Write it in quotes.", kind=_BAD)
+    return GraphNames(**table)
+
+
+def _table(text: str) -> dict[str, str]:
+    table: dict[str, str] = {}
+    for pair in text.split(","):
+        field, equals, name = (part.strip() for part in pair.partition("="))
+        if not equals or field in table:
+            raise UsageError(
+                f"{pair.strip()!r} names nothing, or for the second time.", "Write FIELD=NAME,FIELD=NAME.", kind=_BAD
+            )
+        table[field] = name
+    return table
 
 
 def _refuse_equal(names: GraphNames, fields: tuple[str, ...]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from citefidelity.config.graph_names import GraphNames, graph_names
 from citefidelity.errors import UsageError
 from citefidelity.stores.neo4j_cypher import Cypher
-from citefidelity.stores.neo4j_names import GraphNames, graph_names
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,22 @@ def test_an_unknown_field_is_refused() -> None:
     """A misspelt field would silently leave the usual name in place."""
     with pytest.raises(UsageError, match="'artikel'"):
         graph_names({"artikel": "Paper"})
+
+
+@pytest.mark.parametrize("given", ["article", "article=Paper,", "article=A,article=B", {"article": 5}, ["article"], 5])
+def test_what_names_nothing_is_refused(given: object) -> None:
+    """A table or pairs of words are taken, each field once; anything else would be guessed at."""
+    with pytest.raises(UsageError) as told:
+        graph_names(given)
+    assert told.value.kind == "bad_graph_name"
+
+
+def test_names_are_shown_as_they_are_given() -> None:
+    """What `config` shows of names can be given again, and does not repeat the usual ones."""
+    names = graph_names({"article": "Paper", "cites": "CITES"})
+    assert str(names) == "article=Paper"
+    assert graph_names(" article = Paper ") == names
+    assert str(GraphNames()) == "usual"
 
 
 def test_two_meanings_of_one_property_are_refused() -> None:
