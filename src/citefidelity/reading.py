@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from citefidelity.app import journal_path, open_store
+from citefidelity.config.addresses import EmbeddedAddress, journal_beside
 from citefidelity.config.settings import Settings
 from citefidelity.ports import Store, StoreCounts
 from citefidelity.views.overview import Overview, list_screenings
@@ -27,6 +29,20 @@ async def opened(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+async def journal_of(settings: Settings) -> Path:
+    """Where the journal of these settings lies, whether it is there or not; asks a store only where it must.
+
+    Raises:
+        StoreError: only the store knows, and it cannot be asked.
+    """
+    if settings.journal is not None:
+        return settings.journal
+    if isinstance(settings.store, EmbeddedAddress):
+        return journal_beside(settings.store, settings.partition)
+    async with opened(settings) as store:
+        return await journal_path(settings, store)
 
 
 async def status_of(settings: Settings) -> Status:
