@@ -65,6 +65,11 @@ WHERE coalesce((SELECT max(d.seq) FROM delivered d WHERE d.screening = ?1 AND d.
     < max(s.latest, coalesce((SELECT max(r.seq) FROM reopened r WHERE r.screening = ?1 AND r.citation = s.citation), 0))
 """
 
+# In hundredths of a second, so that the answer is short however many attempts there were.
+ANSWER_TIMES = """
+SELECT CAST(round(seconds * 100) AS INTEGER), count(*) FROM ended WHERE screening = ? AND fault IS NULL GROUP BY 1
+"""
+
 OPEN_ATTEMPTS = """
 SELECT (SELECT count(*) FROM asked WHERE screening = ?1) - (SELECT count(*) FROM ended WHERE screening = ?1)
 """

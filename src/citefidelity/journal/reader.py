@@ -120,6 +120,16 @@ class JournalView:
         rows = self._rows(sql.format(and_citation=narrowed), self._number(screening), failures_only, kind)
         return (self._settled(screening, row) for row in rows)
 
+    def flagged(self, screening: str) -> Iterator[Settled]:
+        """Those of the outcomes that count whose texts look odd, one a context; ``flags`` say how."""
+        sql = queries.SETTLED.replace("{settled}", which_count(self._connection, queries.STANDING))
+        rows = self._rows(sql.format(and_citation="AND o.flags IS NOT NULL"), self._number(screening))
+        return (self._settled(screening, row) for row in rows)
+
+    def answer_times(self, screening: str) -> dict[int, int]:
+        """How many good answers took how long, in hundredths of a second."""
+        return dict(self._rows(queries.ANSWER_TIMES, self._number(screening)))
+
     def reopened(self, screening: str) -> Iterator[LastReopened]:
         """Each context that was ever reopened, with the last time."""
         for *key, instance_id, seq in self._rows(queries.REOPENED, self._number(screening)):
