@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 import msgspec
@@ -16,23 +16,44 @@ from citefidelity.journal.repair import repaired
 from citefidelity.journal.schema import NUMBERED
 from citefidelity.records import Outcome
 
+
+def _row(width: int) -> str:
+    return f"({', '.join('?' * width)})"
+
+
+class Insert(NamedTuple):
+    """How one table takes rows: a statement up to its rows, and one row of it."""
+
+    head: str
+    row: str
+
+    @property
+    def width(self) -> int:
+        """Values in a row."""
+        return self.row.count("?")
+
+
 # In this order: the row of an end takes its screening from the attempt, which may be in the same batch.
 _INSERTS = {
-    "spec": "INSERT OR IGNORE INTO spec VALUES (?, ?)",
-    "began": "INSERT INTO began VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    "prompt": "INSERT OR IGNORE INTO prompt (input_hash, zstd) VALUES (?, ?)",
-    "asked": "INSERT INTO asked VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    "ended": (
-        "INSERT INTO ended VALUES "
-        "(?1, ?2, (SELECT screening FROM asked WHERE attempt = ?1), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+    "spec": Insert("INSERT OR IGNORE INTO spec VALUES", _row(2)),
+    "began": Insert("INSERT INTO began VALUES", _row(8)),
+    "prompt": Insert("INSERT OR IGNORE INTO prompt (input_hash, zstd) VALUES", _row(2)),
+    "asked": Insert("INSERT INTO asked VALUES", _row(8)),
+    "ended": Insert(
+        "INSERT INTO ended VALUES",
+        "(?, ?, (SELECT screening FROM asked WHERE attempt = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ),
-    "reply": "INSERT INTO reply VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    "settled": "INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "outcome": "INSERT INTO outcome VALUES (?, ?, ?)",
-    "reopened": "INSERT INTO reopened VALUES (?, ?, ?, ?, ?, ?)",
-    "delivered": "INSERT INTO delivered VALUES (?, ?, ?, ?, ?, ?)",
-    "stopped": "INSERT INTO stopped VALUES (?, ?, ?, ?)",
+    "reply": Insert("INSERT INTO reply VALUES", _row(8)),
+    "settled": Insert("INSERT INTO settled VALUES", _row(10)),
+    "outcome": Insert("INSERT INTO outcome VALUES", _row(3)),
+    "reopened": Insert("INSERT INTO reopened VALUES", _row(6)),
+    "delivered": Insert("INSERT INTO delivered VALUES", _row(6)),
+    "stopped": Insert("INSERT INTO stopped VALUES", _row(4)),
 }
+
+# One statement takes so many rows at most. This thread lets go of the interpreter at each statement, and has to wait
+# until the event loop lets it have it back: a statement for each row took four times as long as the commit itself.
+_MOST_ROWS = 64
 
 # Short texts in great number: level 1 keeps nearly as little as level 3 for three quarters of the time.
 _ZSTD_LEVEL = 1
@@ -48,10 +69,11 @@ class Writer:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._numbers = Numbers(connection)
-        self._compress = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress
+        self._compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
         self._encode = msgspec.json.Encoder().encode
         self._seq = last_seq(connection)
-        self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERTS}
+        # The values of each table one after the other, row by row, as a statement takes them.
+        self._rows: dict[str, list[Any]] = {table: [] for table in _INSERTS}
         self._add: dict[type[Fact], Callable[[Any, int], None]] = {
             Began: self._began,
             Stopped: self._stopped,
@@ -82,9 +104,10 @@ class Writer:
             for fact in facts:
                 seq += 1
                 add[type(fact)](fact, seq)
-            for table, rows in self._rows.items():
-                if rows:
-                    connection.executemany(_INSERTS[table], rows)
+            self._pack("prompt")
+            self._pack("reply")
+            for table, values in self._rows.items():
+                self._insert(_INSERTS[table], values)
             connection.execute("COMMIT")
         except BaseException:
             # A full disk rolls back by itself.
@@ -97,90 +120,102 @@ class Writer:
                 rows.clear()
         self._seq = seq
 
+    def _pack(self, table: str) -> None:
+        """Compress the last column, all rows at once: each call lets go of the interpreter, as above."""
+        values = self._rows[table]
+        width = _INSERTS[table].width
+        column = values[width - 1 :: width]
+        texts = [text for text in column if text is not None]
+        if texts:
+            packed = iter(self._compressor.multi_compress_to_buffer(texts))
+            values[width - 1 :: width] = [None if text is None else next(packed).tobytes() for text in column]
+
+    def _insert(self, insert: Insert, values: list[Any]) -> None:
+        """Insert all rows, in as few statements as there are ones in their number: those are few, and all cached."""
+        start, rows = 0, _MOST_ROWS
+        while start < len(values):
+            end = start + rows * insert.width
+            if end > len(values):
+                rows //= 2
+                continue
+            self._connection.execute(f"{insert.head} {', '.join([insert.row] * rows)}", values[start:end])
+            start = end
+
     def _asked(self, fact: Asked, seq: int) -> None:
         del seq  # the number of the attempt is its place
         rows, numbers = self._rows, self._numbers
-        rows["prompt"].append((fact.input_hash, self._compress(fact.prompt.encode(errors="surrogatepass"))))
-        rows["asked"].append(
-            (
-                fact.attempt,
-                numbers.screening(fact.screening),
-                numbers.run(fact.run),
-                numbers.citation(fact.key),
-                fact.instance_id,
-                fact.input_hash,
-                fact.at,
-                fact.manner,
-            )
+        rows["prompt"] += (fact.input_hash, fact.prompt.encode(errors="surrogatepass"))
+        rows["asked"] += (
+            fact.attempt,
+            numbers.screening(fact.screening),
+            numbers.run(fact.run),
+            numbers.citation(fact.key),
+            fact.instance_id,
+            fact.input_hash,
+            fact.at,
+            fact.manner,
         )
 
     def _ended(self, fact: Ended, seq: int) -> None:
         usage = fact.usage
-        self._rows["ended"].append(
-            (
-                fact.attempt,
-                seq,
-                fact.at,
-                fact.seconds,
-                fact.sent,
-                fact.fault,
-                fact.billed,
-                usage.input_tokens,
-                usage.output_tokens,
-                usage.cached_tokens,
-                usage.reasoning_tokens,
-                fact.cost_usd,
-            )
+        self._rows["ended"] += (
+            fact.attempt,
+            seq,
+            fact.attempt,
+            fact.at,
+            fact.seconds,
+            fact.sent,
+            fact.fault,
+            fact.billed,
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cached_tokens,
+            usage.reasoning_tokens,
+            fact.cost_usd,
         )
-        self._rows["reply"].append(
-            (
-                seq,
-                fact.status,
-                fact.message,
-                fact.answering_model,
-                fact.system_fingerprint,
-                fact.finish_reason,
-                fact.request_id,
-                None if fact.body is None else self._compress(fact.body),
-            )
+        self._rows["reply"] += (
+            seq,
+            fact.status,
+            fact.message,
+            fact.answering_model,
+            fact.system_fingerprint,
+            fact.finish_reason,
+            fact.request_id,
+            fact.body,
         )
 
     def _settled(self, fact: Settled, seq: int) -> None:
         outcome, numbers = fact.outcome, self._numbers
-        self._rows["settled"].append(
-            (
-                numbers.screening(fact.screening),
-                numbers.citation(fact.key),
-                outcome.instance_id,
-                seq,
-                numbers.run(fact.run),
-                bytes.fromhex(outcome.input_hash),
-                outcome.usable,
-                _result(outcome),
-                fact.attempt,
-                fact.at,
-            )
+        self._rows["settled"] += (
+            numbers.screening(fact.screening),
+            numbers.citation(fact.key),
+            outcome.instance_id,
+            seq,
+            numbers.run(fact.run),
+            bytes.fromhex(outcome.input_hash),
+            outcome.usable,
+            _result(outcome),
+            fact.attempt,
+            fact.at,
         )
-        self._rows["outcome"].append((seq, self._encode(outcome), self._encode(fact.flags) if fact.flags else None))
+        self._rows["outcome"] += (seq, self._encode(outcome), self._encode(fact.flags) if fact.flags else None)
 
     def _delivered(self, fact: Delivered, seq: int) -> None:
         numbers = self._numbers
         screening, citation, run = numbers.screening(fact.screening), numbers.citation(fact.key), numbers.run(fact.run)
-        self._rows["delivered"].append((seq, screening, citation, run, fact.at, fact.result))
+        self._rows["delivered"] += (seq, screening, citation, run, fact.at, fact.result)
 
     def _reopened(self, fact: Reopened, seq: int) -> None:
         screening, citation = self._numbers.screening(fact.screening), self._numbers.citation(fact.key)
-        self._rows["reopened"].append((seq, screening, citation, fact.instance_id, fact.at, fact.why))
+        self._rows["reopened"] += (seq, screening, citation, fact.instance_id, fact.at, fact.why)
 
     def _began(self, fact: Began, seq: int) -> None:
-        self._rows["spec"].append((fact.fingerprint, fact.spec))
+        self._rows["spec"] += (fact.fingerprint, fact.spec)
         run, screening = self._numbers.run(fact.run), self._numbers.screening(fact.screening)
-        self._rows["began"].append(
-            (seq, run, screening, fact.fingerprint, fact.program, fact.host, fact.pid, fact.at),
-        )
+        self._rows["began"] += (seq, run, screening, fact.fingerprint, fact.program, fact.host, fact.pid, fact.at)
 
     def _stopped(self, fact: Stopped, seq: int) -> None:
-        self._rows["stopped"].append((seq, self._numbers.run(fact.run), fact.why, fact.at))
+        self._rows["stopped"] += (seq, self._numbers.run(fact.run), fact.why, fact.at)
 
 
 def last_seq(connection: apsw.Connection) -> int:
