@@ -21,6 +21,9 @@ from citefidelity.records import Outcome
 RECENT_CALLS = 2_048
 """Latencies kept for the percentiles, and times kept for the present rate."""
 
+RATE_WINDOW_S = 60.0
+"""The present rate is that of this time, or of as many calls as are kept."""
+
 ERROR_WINDOW = 500
 """The last so many attempts say how many go wrong at present."""
 
@@ -85,6 +88,7 @@ class Snapshot(Gauges, frozen=True, kw_only=True):
     recent_calls: int
     """The last attempts, at most ``ERROR_WINDOW``, of which ``recent_errors`` went wrong."""
     recent_errors: int
+    error_rate: float
     latency_p50: float | None
     latency_p95: float | None
     latency_p99: float | None
@@ -107,11 +111,6 @@ class Snapshot(Gauges, frozen=True, kw_only=True):
     """How often each model answered, by the name it gives itself."""
     to_do_at_start: int | None
     time_left_s: float | None
-
-    @property
-    def error_rate(self) -> float:
-        """Which share of the last attempts went wrong."""
-        return self.recent_errors / self.recent_calls if self.recent_calls else 0.0
 
     @property
     def cached_share(self) -> float:
@@ -199,6 +198,7 @@ class Meter:
             calls_per_s=self._rate(elapsed),
             recent_calls=len(self._errors),
             recent_errors=sum(self._errors),
+            error_rate=sum(self._errors) / max(1, len(self._errors)),
             latency_p50=p50,
             latency_p95=p95,
             latency_p99=p99,
@@ -220,11 +220,12 @@ class Meter:
         )
 
     def _rate(self, elapsed: float) -> float:
-        """Calls a second over the last calls kept."""
-        if len(self._ended) < self._ended.maxlen:  # type: ignore[operator]  # maxlen is set above
-            return self.calls / elapsed if elapsed > 0 else 0.0
-        span = self._now() - self._ended[0]
-        return len(self._ended) / span if span > 0 else 0.0
+        """Calls a second, lately."""
+        span = min(elapsed, RATE_WINDOW_S)
+        if len(self._ended) == RECENT_CALLS:
+            span = min(span, self._now() - self._ended[0])
+        since = self._now() - span
+        return sum(at >= since for at in self._ended) / span if span > 0 else 0.0
 
     def _percentiles(self) -> tuple[float | None, float | None, float | None]:
         if not self._latencies:

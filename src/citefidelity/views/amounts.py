@@ -43,3 +43,16 @@ def short(number: int) -> str:
         if number >= size * 0.9995:
             return f"{number / size:.3g}{letter}"
     return str(number)
+
+
+def size(octets: int) -> str:
+    """An amount of memory or disk for people."""
+    for unit, letters in ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")):
+        if octets >= unit * 0.9995:
+            return f"{octets / unit:.3g} {letters}"
+    return f"{octets} B"
+
+
+def percent(share: float) -> str:
+    """A share for people: what is more than nothing is not shown as nothing."""
+    return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"  # noqa: PLR2004 - from where it has two digits

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from citefidelity.meter import Snapshot
+from citefidelity.views.advice import Watch
 from citefidelity.views.report import Started
 
 LINES_KEPT = 1_000
@@ -98,6 +99,7 @@ class LiveView:
             return self._open
 
     def _paint(self, started: Started, request: Callable[[], None]) -> None:
+        watch = Watch()
         try:
             self._painter.begin(started)
             last = None
@@ -106,6 +108,8 @@ class LiveView:
                 for line in lines:
                     self._painter.line(line)
                 if frame is not None:
+                    for line in watch.see(frame.numbers):
+                        self._painter.line(line)
                     self._painter.draw(frame)
             self._painter.close(last)
         except (OSError, ValueError, RuntimeError):

@@ -14,6 +14,8 @@ import msgspec
 from citefidelity.clock import iso
 from citefidelity.meter import Snapshot
 from citefidelity.ports import Clock
+from citefidelity.views.advice import Advice, advice
+from citefidelity.views.history import History, Trail
 from citefidelity.views.report import Started
 from citefidelity.views.status_file import write_status
 
@@ -21,7 +23,10 @@ EVERY_S = 2.0
 
 
 class LiveStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What the status file holds. ``running`` is false once the run has ended by itself."""
+    """What the status file holds. ``running`` is false once the run has ended by itself.
+
+    ``advice`` follows from ``numbers``; ``history`` is how some of them went since the run began.
+    """
 
     running: bool
     updated_at: str
@@ -29,6 +34,8 @@ class LiveStatus(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     run: Started
     numbers: Snapshot
+    advice: list[Advice] = []
+    history: History = History()
 
 
 def status_path(journal: Path) -> Path:
@@ -47,22 +54,29 @@ class StatusFile:
         """Write until cancelled."""
         del stopping
         loop = asyncio.get_running_loop()
+        trail = Trail()
         # A flush of a slow disk must not hold up a hundred calls.
         with ThreadPoolExecutor(1, "status-file") as thread:
             try:
                 while True:
-                    await loop.run_in_executor(thread, self._write, started, numbers(), True)
+                    now = numbers()
+                    trail.add(now)
+                    await loop.run_in_executor(thread, self._write, self._status(started, now, trail, running=True))
                     await self._clock.sleep(EVERY_S)
             finally:
-                thread.submit(self._write, started, numbers(), False)
+                thread.submit(self._write, self._status(started, numbers(), trail, running=False))
 
-    def _write(self, started: Started, numbers: Snapshot, running: bool) -> None:
-        status = LiveStatus(
+    def _status(self, started: Started, numbers: Snapshot, trail: Trail, *, running: bool) -> LiveStatus:
+        return LiveStatus(
             running=running,
             updated_at=iso(self._clock.wall()),
             host=platform.node(),
             pid=os.getpid(),
             run=started,
             numbers=numbers,
+            advice=advice(numbers),
+            history=trail.history(),
         )
+
+    def _write(self, status: LiveStatus) -> None:
         write_status(self._path, status)

@@ -148,12 +148,20 @@ async def take_status(
 
 def read_live(journal: Path) -> LiveStatus | None:
     """The numbers of the run that works with this journal, None where it has not written any that can be read."""
+    status = read_last(journal)
+    # The file of an earlier run stays where the present one has not written yet.
+    return status if status is not None and status.running else None
+
+
+def read_last(journal: Path) -> LiveStatus | None:
+    """The last numbers of the last run on this journal, under way or over, None where there are none to be read.
+
+    Those of a run that was killed still say ``running``: whether it lives, the journal's holder tells.
+    """
     try:
-        status = msgspec.json.decode(status_path(journal).read_bytes(), type=LiveStatus)
+        return msgspec.json.decode(status_path(journal).read_bytes(), type=LiveStatus)
     except (OSError, msgspec.MsgspecError):
         return None
-    # The file of an earlier run stays where the present one has not written yet.
-    return status if status.running else None
 
 
 class _Read(NamedTuple):
