@@ -38,6 +38,7 @@ from citefidelity.ports import Clock, Holder, Pooled, Store
 from citefidelity.screening import Observer, Screening, agree_on_spec, check_journal
 from citefidelity.specs.spec import Spec, load_spec
 from citefidelity.specs.spec_toml import SpecPart
+from citefidelity.telemetry.attaching import metrics_served
 from citefidelity.views.observing import StatusFile
 from citefidelity.views.report import RunReport, Started
 
@@ -120,11 +121,18 @@ async def run(
     make_room_for_connections(settings.concurrency)
     async with AsyncExitStack() as stack:
         interrupts = await stack.enter_async_context(interrupts_handled(wanted=handle_signals))
+        served = await stack.enter_async_context(metrics_served(settings.metrics, version("citefidelity")))
         hands, found, asking = await _prepared(settings, clock, stack)
         screening = Screening(hands, asking)
         await screening.begin()
         return await _work(
-            screening, hands, settings, found, interrupts=interrupts, on_start=on_start, observers=observers or []
+            screening,
+            hands,
+            settings,
+            found,
+            interrupts=interrupts,
+            on_start=on_start,
+            observers=[*served, *(observers or [])],
         )
 
 

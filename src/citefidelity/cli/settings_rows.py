@@ -12,5 +12,6 @@ FINE = (
     ("rpm", "tpm", "max_attempts", "timeout", "grace", "citation_workers"),
 )
 WHICH = ("Which citations", ("partition", "include_classified", "new_journal", "yes"))
-RUNNING: Rows = (*WHERE, WHO_ANSWERS, HOW_MUCH, WHICH, FINE)
+WATCHING = ("For other programs that watch", ("metrics",))
+RUNNING: Rows = (*WHERE, WHO_ANSWERS, HOW_MUCH, WHICH, FINE, WATCHING)
 EVERYTHING: Rows = RUNNING

@@ -15,6 +15,7 @@ import msgspec
 from citefidelity.config import values
 from citefidelity.config.addresses import StoreAddress, is_this_machine, parse_store
 from citefidelity.config.graph_names import GraphNames, graph_names
+from citefidelity.config.listening import ListenAddress, listen_address
 from citefidelity.config.secret import Secret
 from citefidelity.errors import UsageError
 from citefidelity.records import WHOLE, Partition
@@ -83,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     partition: Partition
     new_journal: bool
     yes: bool
+    metrics: ListenAddress | None
     openai_api_key: Secret | None
     openai_base_url: str | None
     deepseek_api_key: Secret | None
@@ -203,6 +205,12 @@ SETTINGS: tuple[Setting, ...] = (
         in_file=False,
     ),
     Setting("yes", values.switch, "do not ask before calls leave this machine", default=False),
+    Setting(
+        "metrics",
+        listen_address,
+        "serve the numbers of the run for Prometheus, as http://HOST:PORT/metrics; a port alone is on this machine only",
+        "HOST:PORT",
+    ),
     Setting(
         "openai_api_key",
         values.text,
