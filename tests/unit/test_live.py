@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import threading
 import time
 from contextlib import suppress
 
-import pytest
+import msgspec
 
-from citefidelity.meter import Gauges, Meter, Snapshot
+from citefidelity.meter import Snapshot
 from citefidelity.views.live import LINES_KEPT, Frame, LiveView
-from citefidelity.views.painters import Board, Lines, board_rows, greeting, in_one_line
+from citefidelity.views.painters import Board
 from citefidelity.views.report import Started
 from support.cli import as_is, started
-
-
-def numbers() -> Snapshot:
-    """Numbers of a run that has just begun."""
-    meter = Meter(lambda: 0.0)
-    meter.to_do_at_start = 1_688
-    meter.categories["SUPPORT"] = 3
-    meter.failures["too_long"] = 1
-    return meter.snapshot()
+from support.runs import busy, numbers
 
 
 class Recorder:
@@ -167,42 +158,20 @@ async def test_a_paused_terminal_holds_up_nothing() -> None:
                 thread.join(5)
 
 
-def test_the_board_shows_the_numbers_and_steers_no_terminal() -> None:
-    """The board names what the design asks for, and cleans what comes from outside."""
-    stream = io.StringIO()
-    board = Board(stream, lambda text: text.replace("\x1b", "?"), colour=False)
-    board.begin(started(model="evil\x1b]0;x"))
-    board.draw(Frame(numbers(), stopping=False))
-    shown = stream.getvalue()
-    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l"), "kill -9 would leave the cursor hidden"
-    board.draw(Frame(numbers(), stopping=True))
-    board.close(Frame(numbers(), stopping=True))
-    text = stream.getvalue()
-    for words in ("0 of 1,688 citations", "in flight", "calls/s", "tokens in", "SUPPORT 3", "too_long 1", "Stopping"):
-        assert words in text
-    assert "\x1b]0" not in text
+async def test_advice_is_a_line_too() -> None:
+    """What crosses a threshold and stays there is said once between the frames, with what to do."""
+    painter, began = Recorder(), time.monotonic()
 
+    def heavy() -> Snapshot:
+        return msgspec.structs.replace(busy(), elapsed_s=100 * (time.monotonic() - began))
 
-def test_plain_lines_have_no_escapes() -> None:
-    """Where there is no terminal a frame is one line of plain text."""
-    stream = io.StringIO()
-    lines = Lines(stream, as_is)
-    lines.begin(started())
-    lines.draw(Frame(numbers(), stopping=False))
-    assert stream.getvalue().splitlines()[-1] == in_one_line(numbers())
-    assert "\x1b" not in stream.getvalue()
-
-
-def test_the_start_after_a_kill_says_what_it_found() -> None:
-    """What was repeated and what may have been paid is named; a first run has neither."""
-    assert "After an earlier run: repeated 0, maybe paid 37" in greeting(started())
-    assert "repeated" not in " ".join(greeting(started(new_screening=True)))
-    assert "wait to be delivered" in " ".join(greeting(started(waiting=True)))
-
-
-@pytest.mark.parametrize("journal", [0, 500])
-def test_backlogs_are_shown_when_they_are_worth_it(journal: int) -> None:
-    """A backlog of some size is told, a small one is not."""
-    meter = Meter(lambda: 0.0)
-    meter.gauges = lambda: Gauges(journal_backlog=journal)
-    assert ("waiting" in dict(board_rows(meter.snapshot()))) is (journal > 0)
+    task = asyncio.create_task(LiveView(painter).watch(started(), heavy, lambda: False))
+    await asyncio.sleep(0.3)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [line.split(".")[0] for line in painter.said] == [
+        "began r1",
+        "Warning: this process holds 612 MB of memory",
+        "Warning: 6",
+        "Note: the provider takes 97 calls at once, not 100 (told to slow down 3 times)",
+    ]

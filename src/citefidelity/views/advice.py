@@ -9,7 +9,7 @@ import msgspec
 
 from citefidelity.durations import Spread
 from citefidelity.meter import Snapshot
-from citefidelity.views.amounts import cost, duration, percent, short, size
+from citefidelity.views.amounts import cost, duration, percent, short, size, wait
 
 Level = Literal["note", "warning", "serious"]
 
@@ -67,7 +67,7 @@ def _errors(numbers: Snapshot) -> Advice | None:
         level="serious" if numbers.error_rate > ERRORS_SERIOUS else "warning",
         code="errors",
         what=f"{percent(numbers.error_rate)} of the last {numbers.recent_calls:,} calls went wrong (in all: {most})",
-        hint="Under 5 % is usual, and is asked again. Above, look to the provider's status page; docs/failures.md says "
+        hint="Under 5% is usual, and is asked again. Above, look to the provider's status page; docs/failures.md says "
         "what each kind wants.",
     )
 
@@ -107,7 +107,7 @@ def _journal(numbers: Snapshot) -> Advice | None:
     return Advice(
         level="warning",
         code="journal",
-        what=f"the journal's disk is slow: a commit takes {duration(commit.p50)}, "
+        what=f"the journal's disk is slow: a commit takes {wait(commit.p50)}, "
         f"{numbers.journal_backlog:,} facts wait for the next",
         hint="Calls wait for it, as an answer counts only on disk. Put it on a local disk of flash: --journal FILE, "
         "after this run is finished.",

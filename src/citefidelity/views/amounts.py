@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 CENTS_MATTER = 0.1
+MILLISECONDS_MATTER = 0.9995
 MOMENT, MINUTE, HOUR, DAY = 9.95, 60, 3_600, 86_400
 
 
@@ -27,6 +28,11 @@ def duration(seconds: float | None) -> str:
     if whole < DAY:
         return f"{whole // HOUR} h {whole % HOUR // MINUTE:02d} min"
     return f"{whole // DAY} d {whole % DAY // HOUR:02d} h"
+
+
+def wait(seconds: float) -> str:
+    """How long something short takes."""
+    return f"{seconds * 1_000:.0f} ms" if seconds < MILLISECONDS_MATTER else duration(seconds)
 
 
 def rate(calls_per_s: float) -> str:

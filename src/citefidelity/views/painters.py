@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from citefidelity.meter import Snapshot
-from citefidelity.views.amounts import cost, duration, rate, short
+from citefidelity.views.advice import Level, advice
+from citefidelity.views.amounts import cost, duration, percent, rate, short, size, wait
 from citefidelity.views.live import Frame
 from citefidelity.views.report import Started
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
-
-BACKLOG_WORTH_TELLING = 50
-BAR_COLUMNS = 50
 
 Clean = Callable[[str], str]
 """Takes out of a text what must not be shown."""
@@ -105,19 +104,29 @@ class Board:
         from rich.table import Table  # noqa: PLC0415 - as above
         from rich.text import Text  # noqa: PLC0415 - as above
 
-        numbers = frame.numbers
+        numbers, rows = frame.numbers, board_rows(frame.numbers)
         board = Table.grid(padding=(0, 2), expand=True)
         board.add_column(style="bold", no_wrap=True)
-        board.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-        board.add_row(Text(duration(numbers.elapsed_s)), Text(self._clean(self._title), style="bold"))
+        board.add_column(ratio=1)
+        board.add_row(duration(numbers.elapsed_s), Text(self._clean(self._title), style="bold"))
         if numbers.to_do_at_start:
-            bar = ProgressBar(total=numbers.to_do_at_start, completed=numbers.delivered, width=BAR_COLUMNS)
-            board.add_row(Text(""), bar)
-        for name, value in board_rows(numbers):
-            board.add_row(Text(name), Text(self._clean(value)))
-        board.add_row(Text(""), Text(STOPPING if frame.stopping else HOW_TO_STOP, style="dim"))
+            board.add_row("", ProgressBar(total=numbers.to_do_at_start, completed=numbers.delivered))
+        for name, value in rows:
+            board.add_row(name, Text(fitted(self._clean(value), self._console.width - LABEL_COLUMNS)))
+        standing = advice(numbers)
+        # Without room for more, what to do stands in the lines above the board only.
+        short_of_room = self._console.height < len(rows) + LINES_OF_ADVICE * len(standing) + LINES_AROUND
+        for said in standing:
+            text = said.what if short_of_room else f"{said.what}. {said.hint}"
+            board.add_row(said.level, Text(self._clean(text), style=STYLES[said.level]))
+        board.add_row("", Text(STOPPING if frame.stopping else HOW_TO_STOP, style="dim"))
         return board
 
+
+STYLES: Mapping[Level, str] = {"serious": "bold red", "warning": "yellow", "note": "dim"}
+LABEL_COLUMNS = 13
+NO_BREAK = "\N{NO-BREAK SPACE}"
+LINES_OF_ADVICE, LINES_AROUND = 3, 5
 
 HOW_TO_STOP = "Ctrl-C stops asking and keeps what is in flight; the same command goes on later."
 STOPPING = "Stopping: what is in flight is kept. Ctrl-C again leaves at once, as safe as kill -9."
@@ -138,34 +147,44 @@ def greeting(started: Started) -> list[str]:
 
 
 def board_rows(snapshot: Snapshot) -> list[tuple[str, str]]:
-    """The lines of the board: what they are about, and the numbers."""
+    """The lines of the board: what they are about, and the numbers. What has nothing to tell is left out."""
     rows = [
         ("citations", citations_of(snapshot)),
         ("contexts", contexts_of(snapshot)),
+        ("verdicts", _counted(snapshot.categories)),
+        ("failures", _counted(snapshot.failures_by_kind)),
         ("calls", calls_of(snapshot)),
+        ("latency", latency_of(snapshot)),
+        ("trouble", trouble_of(snapshot)),
+        ("faults", _counted(snapshot.faults_by_kind)),
         ("tokens", tokens_of(snapshot)),
+        ("cost", cost_of(snapshot)),
+        ("store", store_of(snapshot)),
+        ("journal", journal_of(snapshot)),
+        ("memory", "" if snapshot.memory_bytes is None else size(snapshot.memory_bytes)),
     ]
-    if snapshot.categories:
-        most = sorted(snapshot.categories.items(), key=lambda item: (-item[1], item[0]))
-        rows.append(("verdicts", "  ".join(f"{name} {number:,}" for name, number in most)))
-    if snapshot.failures_by_kind:
-        rows.append(("failures", "  ".join(f"{kind} {number:,}" for kind, number in snapshot.failures_by_kind.items())))
-    if max(snapshot.journal_backlog, snapshot.deliver_backlog) >= BACKLOG_WORTH_TELLING:
-        rows.append(("waiting", f"{snapshot.journal_backlog:,} journal, {snapshot.deliver_backlog:,} delivery"))
-    return rows
+    return [(name, value) for name, value in rows if value]
 
 
 def in_one_line(snapshot: Snapshot) -> str:
     """The numbers that matter, in one line."""
-    parts = (citations_of(snapshot), contexts_of(snapshot), calls_of(snapshot), tokens_of(snapshot))
-    return f"{duration(snapshot.elapsed_s)}  {'; '.join(parts)}"
+    parts = (
+        citations_of(snapshot),
+        contexts_of(snapshot),
+        calls_of(snapshot),
+        latency_of(snapshot),
+        trouble_of(snapshot),
+        f"{tokens_of(snapshot)}, cost {cost_of(snapshot)}",
+    )
+    return f"{duration(snapshot.elapsed_s)}  {'; '.join(part for part in parts if part)}"
 
 
 def citations_of(snapshot: Snapshot) -> str:
     """How far the run is."""
     of = f" of {snapshot.to_do_at_start:,}" if snapshot.to_do_at_start is not None else ""
     left = f", about {duration(snapshot.time_left_s)} left" if snapshot.time_left_s else ""
-    return f"{snapshot.delivered:,}{of} citations delivered{left}"
+    share = f" ({snapshot.delivered / snapshot.to_do_at_start:.0%})" if snapshot.to_do_at_start else ""
+    return f"{snapshot.delivered:,}{of} citations delivered{share}{left}"
 
 
 def contexts_of(snapshot: Snapshot) -> str:
@@ -181,21 +200,81 @@ def contexts_of(snapshot: Snapshot) -> str:
 
 
 def calls_of(snapshot: Snapshot) -> str:
-    """How the calls go."""
-    parts = [rate(snapshot.calls_per_s), f"{snapshot.in_flight:,} of {snapshot.allowed:,} in flight"]
-    if snapshot.latency_p50 is not None:
-        parts.append(f"half within {snapshot.latency_p50:.1f} s")
-    if snapshot.retries:
-        parts.append(f"{snapshot.retries:,} asked again")
-    if snapshot.pushbacks:
-        parts.append(f"{snapshot.pushbacks:,} times told to slow down")
+    """How many calls there are, and how many there may be."""
+    asked_for = f" ({snapshot.concurrency:,} asked for)" if snapshot.allowed < snapshot.concurrency else ""
+    return (
+        f"{rate(snapshot.calls_per_s)}, {snapshot.in_flight:,} of {snapshot.allowed:,} in flight{asked_for}, "
+        f"{snapshot.calls:,} in all"
+    )
+
+
+def latency_of(snapshot: Snapshot) -> str:
+    """How long answers take."""
+    if snapshot.latency_p50 is None or snapshot.latency_p95 is None or snapshot.latency_p99 is None:
+        return ""
+    return (
+        f"half within {wait(snapshot.latency_p50)}, 95% within {wait(snapshot.latency_p95)}, "
+        f"99% within {wait(snapshot.latency_p99)}"
+    )
+
+
+def trouble_of(snapshot: Snapshot) -> str:
+    """What did not go well at the first try."""
+    parts = [
+        *([f"no call leaves for {duration(snapshot.pause_s)}"] if snapshot.pause_s > 0 else []),
+        *([f"{snapshot.retries:,} asked again"] if snapshot.retries else []),
+        *([f"told {snapshot.pushbacks:,} times to slow down"] if snapshot.pushbacks else []),
+        *([f"{percent(snapshot.error_rate)} wrong lately"] if snapshot.error_rate else []),
+    ]
     return ", ".join(parts)
 
 
 def tokens_of(snapshot: Snapshot) -> str:
     """What it takes."""
-    cached = f" ({snapshot.cached_tokens / snapshot.input_tokens:.0%} cached)" if snapshot.cached_tokens else ""
-    return (
-        f"{short(snapshot.input_tokens)} tokens in{cached}, {short(snapshot.output_tokens)} out, "
-        f"cost {cost(snapshot.cost_usd)}"
-    )
+    cached = f" ({percent(snapshot.cached_share)} cached)" if snapshot.cached_tokens else ""
+    return f"{short(snapshot.input_tokens)} tokens in{cached}, {short(snapshot.output_tokens)} out"
+
+
+def cost_of(snapshot: Snapshot) -> str:
+    """What it costs, and what counts towards the caps: those are over all runs."""
+    parts = [cost(snapshot.cost_usd)]
+    if snapshot.max_cost_usd is not None:
+        parts.append(f"{cost(snapshot.spent_cost_usd)} of {cost(snapshot.max_cost_usd)} over all runs")
+    if snapshot.max_tokens is not None:
+        parts.append(f"{short(snapshot.spent_tokens or 0)} of {short(snapshot.max_tokens)} tokens over all runs")
+    return ", ".join(parts)
+
+
+def store_of(snapshot: Snapshot) -> str:
+    """What waits for the store, how fast it is, and its connections where it has any."""
+    parts = [f"{snapshot.deliver_backlog:,} of {snapshot.deliver_bound:,} wait"]
+    if snapshot.store_write is not None:
+        parts.append(f"write {wait(snapshot.store_write.p50)}")
+    if snapshot.store_read is not None:
+        parts.append(f"read {wait(snapshot.store_read.p50)}")
+    if snapshot.pool_size is not None:
+        parts.append(f"{snapshot.pool_in_use or 0:,} of {snapshot.pool_size:,} connections")
+    return ", ".join(parts)
+
+
+def journal_of(snapshot: Snapshot) -> str:
+    """What waits for the journal, how fast its disk is, and how much room it has."""
+    parts = [f"{snapshot.journal_backlog:,} facts wait"]
+    if snapshot.journal_commit is not None:
+        parts.append(f"commit {wait(snapshot.journal_commit.p50)}")
+    if snapshot.disk_free_bytes is not None:
+        parts.append(f"{size(snapshot.disk_free_bytes)} free on its disk")
+    return ", ".join(parts)
+
+
+def _counted(numbers: dict[str, int]) -> str:
+    most = sorted(numbers.items(), key=lambda item: (-item[1], item[0]))
+    return "  ".join(f"{name} {number:,}" for name, number in most)
+
+
+def fitted(value: str, columns: int) -> str:
+    """The value in lines of so many columns; what stands two spaces apart are pairs, which stay together."""
+    pairs = value.split("  ")
+    if len(pairs) > 1:
+        value = "  ".join(pair.replace(" ", NO_BREAK) for pair in pairs)
+    return "\n".join(textwrap.wrap(value, max(columns, 1))).replace(NO_BREAK, " ")
