@@ -38,7 +38,7 @@ from citefidelity.ports import Clock, Holder, Pooled, Store
 from citefidelity.screening import Observer, Screening, agree_on_spec, check_journal
 from citefidelity.specs.spec import Spec, load_spec
 from citefidelity.specs.spec_toml import SpecPart
-from citefidelity.telemetry.attaching import metrics_served
+from citefidelity.telemetry.attaching import calls_told, metrics_served
 from citefidelity.views.observing import StatusFile
 from citefidelity.views.report import RunReport, Started
 
@@ -148,6 +148,7 @@ async def _prepared(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     holder = Holder(
         host=platform.node(), pid=os.getpid(), command="citefidelity run", run=run_id(clock), at=clock.wall()
     )
+    heard = await stack.enter_async_context(calls_told(settings.otel, spec, holder.run, version("citefidelity")))
     journal = await stack.enter_async_context(
         await open_journal(path, store_id=await store.store_id(), holder=holder, clock=clock)
     )
@@ -161,7 +162,7 @@ async def _prepared(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         name=settings.screening,
         spec=spec,
         store=store,
-        journal=journal,
+        journal=heard(journal),
         path=journal.path,
         model=model,
         claim=claim,

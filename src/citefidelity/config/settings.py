@@ -85,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     new_journal: bool
     yes: bool
     metrics: ListenAddress | None
+    otel: bool
     openai_api_key: Secret | None
     openai_base_url: str | None
     deepseek_api_key: Secret | None
@@ -208,8 +209,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "metrics",
         listen_address,
-        "serve the numbers of the run for Prometheus, as http://HOST:PORT/metrics; a port alone is on this machine only",
+        "serve the run's numbers for Prometheus, as http://HOST:PORT/metrics; a port alone is on this machine only",
         "HOST:PORT",
+    ),
+    Setting(
+        "otel",
+        values.switch,
+        "tell each call to an OpenTelemetry collector, which the OTEL_* variables name (http://localhost:4318)",
+        default=False,
     ),
     Setting(
         "openai_api_key",
