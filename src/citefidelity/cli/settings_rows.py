@@ -12,6 +12,6 @@ FINE = (
     ("rpm", "tpm", "max_attempts", "timeout", "grace", "citation_workers"),
 )
 WHICH = ("Which citations", ("partition", "include_classified", "new_journal", "yes"))
-WATCHING = ("For other programs that watch", ("metrics", "otel"))
+WATCHING = ("To watch it", ("web", "web_address", "metrics", "otel"))
 RUNNING: Rows = (*WHERE, WHO_ANSWERS, HOW_MUCH, WHICH, FINE, WATCHING)
 EVERYTHING: Rows = RUNNING

@@ -86,6 +86,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     yes: bool
     metrics: ListenAddress | None
     otel: bool
+    web: bool
+    web_address: ListenAddress | None
+    web_token: Secret | None
     openai_api_key: Secret | None
     openai_base_url: str | None
     deepseek_api_key: Secret | None
@@ -217,6 +220,16 @@ SETTINGS: tuple[Setting, ...] = (
         values.switch,
         "tell each call to an OpenTelemetry collector, which the OTEL_* variables name (http://localhost:4318)",
         default=False,
+    ),
+    Setting("web", values.switch, "show the run in a browser; the address is printed when it begins", default=False),
+    Setting(
+        "web_address",
+        listen_address,
+        "where the pages are served; by default on this machine only, at port 8650 or a free one",
+        "HOST:PORT",
+    ),
+    Setting(
+        "web_token", values.text, "what the pages are asked with; made up where needed", secret=True, in_file=False
     ),
     Setting(
         "openai_api_key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import secrets
@@ -19,13 +20,27 @@ EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - only told apart here
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the pages are. ``url`` is to be opened, with the token where one is needed."""
+    """Where the pages are. ``url`` holds the token where one was made up; one that was given is not repeated."""
 
     url: str
     host: str
     port: int
     token_needed: bool
     pid: int
+
+
+def require_pages() -> None:
+    """Refuse early where the pages cannot be served at all.
+
+    Raises:
+        UsageError: the extra is not installed.
+    """
+    if importlib.util.find_spec("nicegui") is None:
+        raise UsageError(
+            "The pages in a browser need the extra `web`, which is not installed. Nothing was asked.",
+            "pip install 'citefidelity[web]'",
+            kind="no_web",
+        )
 
 
 class Listener:
@@ -48,9 +63,8 @@ class Listener:
             )
         self.socket = _bound(address)
         self.address = address or DEFAULT
-        self.token = token
-        if token is None and not self.address.is_loopback:
-            self.token = secrets.token_urlsafe(TOKEN_BYTES)
+        self._made_up = token is None and not self.address.is_loopback
+        self.token = secrets.token_hex(TOKEN_BYTES) if self._made_up else token
 
     @property
     def names(self) -> frozenset[str]:
@@ -61,7 +75,7 @@ class Listener:
         """What to tell the person who opens it."""
         port = self.socket.getsockname()[1]
         host = platform.node() if self.address.host in EVERYWHERE else self.address.host
-        query = f"?token={self.token}" if self.token else ""
+        query = f"?token={self.token}" if self._made_up else ""
         return Serving(
             url=f"http://{ListenAddress(host, port)}/{query}",
             host=self.address.host,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from nicegui import ui
 
 from citefidelity.config.settings import Settings
 from citefidelity.records import CitationKey
+from citefidelity.web.parts import attributed, box, heading, text
 from citefidelity.web.watching import Watching
 
 RUN, RESULTS, FAILURES, PAPERS, CITATION = "/", "/results", "/failures", "/papers", "/citation"
@@ -43,25 +44,17 @@ class Site:
     def frame(self, title: str) -> Iterator[None]:
         """The common parts of a page; what is built within goes between them."""
         ui.page_title(f"{title} - {self.screening} - citefidelity")
-        with ui.element("a").classes("skip").props('href="#main"'):
-            ui.label("Skip to the content")
-        with ui.element("header").classes("top"):
-            with ui.element("nav").props('aria-label="Pages"'):
+        text("a", "Skip to the content", "skip", href="#main")
+        with box("header", "top"):
+            with box("nav", aria_label="Pages"):
                 for name, address in NAVIGATION:
                     link = ui.link(name, address)
                     if name == title:
-                        link.props('aria-current="page"')
-            ui.label(f"screening {self.screening}, {self.settings.store}").classes("place")
-        with ui.element("main").props('id="main" tabindex="-1"'):
+                        attributed(link, aria_current="page")
+            text("div", f"screening {self.screening}, {self.settings.store}", "place")
+        with box("main", id="main", tabindex="-1"):
             heading(title, 1)
             yield
-
-
-def heading(text: str, level: int = 2) -> ui.element:
-    """A heading, for the eye and for a screen reader."""
-    with ui.element(f"h{level}") as element:
-        ui.label(text)
-    return element
 
 
 def results_url(**filters: object) -> str:
@@ -75,6 +68,6 @@ def citation_url(key: CitationKey, instance_id: str | None = None) -> str:
     return _with_query(CITATION, query)
 
 
-def _with_query(path: str, query: dict[str, object]) -> str:
+def _with_query(path: str, query: Mapping[str, object]) -> str:
     given = {name: value for name, value in query.items() if value is not None}
     return f"{path}?{urlencode(given)}" if given else path

@@ -1,104 +1,64 @@
 """The numbers that the pages show: those of the status file, and those of ``citefidelity status``. Only reads.
 
-Sampled once for all browsers, so that ten open pages cost a run no more than one.
+Looked at once for all browsers, so that ten open pages cost a run no more than one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal
 
-import msgspec
-
-from citefidelity.errors import CitefidelityError
-from citefidelity.meter import Snapshot
+from citefidelity.journal import current_holder
 from citefidelity.ports import Clock
-from citefidelity.views.observing import EVERY_S, LiveStatus, status_path
-from citefidelity.views.status import Status
+from citefidelity.views.observing import EVERY_S, LiveStatus
+from citefidelity.views.status import Status, read_last
+from citefidelity.web.seldom import Seldom
 
-SAMPLES_KEPT = 900
-"""Half an hour of them; of a longer run every second one is dropped, again and again."""
-STATUS_EVERY_S = 10.0
-SHARE_FOR_STATUS = 20
-"""Taking stock of a large store takes its time: it is done in at most one part of so many."""
-
-TakeStatus = Callable[[], Awaitable[Status]]
-
-
-class Sample(NamedTuple):
-    """The numbers of one moment, for the plots over time."""
-
-    at: str
-    numbers: Snapshot
+Course = Literal["none", "running", "ended", "killed"]
 
 
 class Watching:
     """What is known of the run, as of the last look.
 
     Attributes:
-        live: what the status file held, of a run that goes on or of the last one that ended; None before any.
-        samples: its numbers over time, oldest first.
+        live: the last numbers that a run has left beside the journal; None before any.
+        course: whether that run goes on, has ended by itself, or was killed.
         looks: grows with each change, so that a page knows whether there is anything new.
+        status: where the screening stands.
     """
 
-    def __init__(self, journal: Path, take_status: TakeStatus, clock: Clock) -> None:
-        self._path = status_path(journal)
-        self._take_status = take_status
+    def __init__(self, journal: Path, take_status: Callable[[], Awaitable[Status]], clock: Clock) -> None:
+        self._journal = journal
         self._clock = clock
-        self._lock = asyncio.Lock()
-        self._status: Status | str | None = None
-        self._taken_at = self._took = 0.0
-        self._due = True
         self.live: LiveStatus | None = None
-        self.samples: deque[Sample] = deque()
+        self.course: Course = "none"
         self.looks = 0
+        self.status = Seldom(take_status, clock)
 
     async def watch(self) -> None:
-        """Sample until cancelled."""
+        """Look until cancelled."""
         while True:
             await self.look()
             await self._clock.sleep(EVERY_S)
 
     async def look(self) -> None:
         """Read the status file once."""
-        live = await asyncio.to_thread(_read, self._path)
-        if live is None or live == self.live:
+        live, course = await asyncio.to_thread(_look, self._journal)
+        if (live, course) == (self.live, self.course):
             return
-        if self.live is None or self.live.run.run_id != live.run.run_id:
-            self.samples.clear()
-        # The last numbers of a run come with its end: what the store holds is looked at anew.
-        self._due = self._due or not live.running
-        self.live = live
-        self.samples.append(Sample(live.updated_at, live.numbers))
-        if len(self.samples) > SAMPLES_KEPT:
-            self.samples = deque(list(self.samples)[::2])
+        if course != self.course:
+            # A run has begun or ended: what the store holds is looked at anew, however short ago it was.
+            self.status.expire()
+        self.live, self.course = live, course
         self.looks += 1
 
-    async def status(self) -> Status | str:
-        """Where the screening stands, not much older than ten seconds; or why it cannot be told."""
-        async with self._lock:
-            age = self._clock.monotonic() - self._taken_at
-            if self._status is None or self._due or age > max(STATUS_EVERY_S, SHARE_FOR_STATUS * self._took):
-                await self._refresh()
-            assert self._status is not None  # noqa: S101 - the line above has set it
-            return self._status
 
-    async def _refresh(self) -> None:
-        began = self._clock.monotonic()
-        self._due = False
-        try:
-            self._status = await self._take_status()
-        except CitefidelityError as err:
-            self._status = err.message
-        self._taken_at = self._clock.monotonic()
-        self._took = self._taken_at - began
-
-
-def _read(path: Path) -> LiveStatus | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=LiveStatus)
-    except (OSError, msgspec.MsgspecError):
-        return None
+def _look(journal: Path) -> tuple[LiveStatus | None, Course]:
+    live = read_last(journal)
+    if live is None:
+        return None, "none"
+    if not live.running:
+        return live, "ended"
+    return live, "running" if current_holder(journal) is not None else "killed"

@@ -23,6 +23,10 @@ def handle(call: Call) -> int:
     from citefidelity.cli.confirming import confirmed  # noqa: PLC0415 - loaded when the command runs
 
     settings = call.settings()
+    if settings.web:
+        from citefidelity.web.listener import require_pages  # noqa: PLC0415 - as above
+
+        require_pages()
     # Outside the event loop, where Ctrl-C ends the question at once.
     if not confirmed(call, settings):
         call.out.say("Nothing was asked.")
@@ -40,6 +44,10 @@ async def _run(call: Call, settings: Settings) -> int:
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     with viewing(call.out) as observers:
+        if settings.web:
+            from citefidelity.web.beside import PagesBeside  # noqa: PLC0415 - as above
+
+            observers.append(PagesBeside(settings, call.environ, call.directory, call.out.say))
         report = await app.run(settings, observers=observers, handle_signals=True)
     # Counted only where there was nothing to do, to say what could be done: it reads the whole store.
     counts = None if report.citations or call.out.json else await _counts(settings)
