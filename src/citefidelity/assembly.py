@@ -79,15 +79,16 @@ def assemble(hands: Hands, asking: Asking) -> Assembled:
         tpm=asking.tpm,
         budget=asking.budget,
     )
+    sink = TimedSink(hands.store, hands.clock.monotonic, meter.store_writes)
     deliverer = Deliverer(
-        sink=TimedSink(hands.store, hands.clock.monotonic, meter.store_writes),
+        sink=sink,
         journal=hands.journal,
         meter=meter,
         clock=hands.clock,
         screening=hands.name,
         run=hands.holder.run,
     )
-    meter.gauges = lambda: _gauges(hands, asking, admission, deliverer)
+    meter.gauges = lambda: _gauges(hands, asking, admission, deliverer, sink)
     prompter = Prompter(hands.spec)
     parts = Parts(
         source=TimedSource(hands.store, hands.clock.monotonic, meter.store_reads),
@@ -105,7 +106,7 @@ def assemble(hands: Hands, asking: Asking) -> Assembled:
     return Assembled(Engine(parts, _limits(asking)), deliverer, meter)
 
 
-def _gauges(hands: Hands, asking: Asking, admission: Admission, deliverer: Deliverer) -> Gauges:
+def _gauges(hands: Hands, asking: Asking, admission: Admission, deliverer: Deliverer, sink: TimedSink) -> Gauges:
     budget = asking.budget
     return msgspec.structs.replace(
         hands.gauges(),
@@ -115,6 +116,7 @@ def _gauges(hands: Hands, asking: Asking, admission: Admission, deliverer: Deliv
         pause_s=admission.pause_seconds(),
         deliver_backlog=deliverer.backlog,
         deliver_bound=BOUND,
+        store_wait_s=sink.wait_s,
         max_cost_usd=budget and budget.max_cost,
         max_tokens=budget and budget.max_tokens,
         spent_cost_usd=budget.spent_cost if budget and budget.max_cost is not None else None,

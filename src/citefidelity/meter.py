@@ -55,6 +55,8 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     """Citations that are finished and not yet in the store."""
     deliver_bound: int = 0
     """As many may wait; then asking pauses."""
+    store_wait_s: float = 0.0
+    """How long the delivery that is under way takes already, tries that failed included."""
     pool_in_use: int | None = None
     """Units of work that have a connection to the store or wait for one; None for a store without connections."""
     pool_size: int | None = None

@@ -20,6 +20,7 @@ from citefidelity.records import WHOLE, Partition
 from citefidelity.replies.faults import REMEDIES
 from citefidelity.specs.spec import Spec, builtin_spec, differences, resolve
 from citefidelity.specs.spec_toml import SpecPart
+from citefidelity.views.advice import advice
 from citefidelity.views.report import RunReport, Started
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class Screening:
         assembled = assemble(hands, asking)
         self.engine, self._deliverer, self.meter = assembled.engine, assembled.deliverer, assembled.meter
         self.why: Why = "complete"
+        self._final: Snapshot | None = None
 
     async def begin(self) -> None:
         """Register the screening, the journal and the run, before anything is asked.
@@ -129,13 +131,19 @@ class Screening:
         async with asyncio.TaskGroup() as group:
             watching = [group.create_task(self._watched(observer, started)) for observer in observers]
             self.why = await self.engine.run(to_do)
+            # What the observers show last, and what the report says, are the same numbers.
+            self._final = self.meter.snapshot()
             for task in watching:
                 task.cancel()
-        return self.meter.snapshot()
+        return self._final
+
+    def numbers(self) -> Snapshot:
+        """The numbers of this moment; once the engine has ended, those of its end."""
+        return self._final or self.meter.snapshot()
 
     async def _watched(self, observer: Observer, started: Started) -> None:
         try:
-            await observer.watch(started, self.meter.snapshot, lambda: self.engine.stopped is not None)
+            await observer.watch(started, self.numbers, lambda: self.engine.stopped is not None)
         except Exception:
             log.exception("a view of the run failed and was dropped; the run goes on")
 
@@ -191,6 +199,13 @@ class Screening:
             categories=numbers.categories,
             failures_by_kind=numbers.failures_by_kind,
             answering_models=numbers.answering_models,
+            retries=numbers.retries,
+            pushbacks=numbers.pushbacks,
+            latency_p50=numbers.latency_p50,
+            latency_p95=numbers.latency_p95,
+            latency_p99=numbers.latency_p99,
+            memory_bytes=numbers.memory_bytes,
+            advice=advice(numbers),
             reason=error.message if error else halt.message if halt else None,
             hint=error.hint if error else hint,
         )

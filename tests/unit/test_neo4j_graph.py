@@ -13,6 +13,7 @@ from neo4j.exceptions import IncompleteCommit, ServiceUnavailable, TransientErro
 
 from citefidelity.config.secret import Secret
 from citefidelity.errors import StoreUnavailable
+from citefidelity.ports import PoolUse
 from citefidelity.stores.neo4j_graph import Graph, Limits, Tx
 
 LIMITS = Limits(patience_s=60.0, tries=4)
@@ -155,3 +156,23 @@ async def test_the_password_is_in_no_message() -> None:
     with pytest.raises(StoreUnavailable) as told:
         await make_graph(CountedClock()).write(work)
     assert "hunter22" not in str(told.value)
+
+
+async def test_the_pool_counts_the_units_of_work_under_way() -> None:
+    """Each unit of work holds one connection while it lasts, and gives it back however it ends."""
+    graph = make_graph(CountedClock())
+    seen: list[PoolUse] = []
+
+    async def outer(tx: Tx) -> str:
+        del tx
+        seen.append(graph.pool())
+        return await graph.write(inner)
+
+    async def inner(tx: Tx) -> str:
+        del tx
+        seen.append(graph.pool())
+        raise StoreUnavailable("on purpose")
+
+    with pytest.raises(StoreUnavailable):
+        await graph.write(outer)
+    assert [*seen, graph.pool()] == [PoolUse(1, 8), PoolUse(2, 8), PoolUse(0, 8)]

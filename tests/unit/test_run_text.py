@@ -11,8 +11,10 @@ from citefidelity.cli.run_text import next_steps, same_command, summary
 from citefidelity.config.loading import load_settings
 from citefidelity.config.settings import Settings
 from citefidelity.ports import StoreCounts
+from citefidelity.views.advice import advice
 from citefidelity.views.report import RunReport
 from support.cli import as_is
+from support.runs import busy
 
 
 def report(**changes: Any) -> RunReport:
@@ -52,6 +54,30 @@ def test_a_model_that_changes_under_the_run_is_told() -> None:
     assert "answered by" not in "\n".join(summary(report(answering_models={"m-1": 40}), as_is))
     told = "\n".join(summary(report(answering_models={"m-1": 38, "m-2": 2}), as_is))
     assert "2 models: m-1 38, m-2 2" in told
+
+
+def test_the_summary_says_how_the_calls_went_and_what_still_stands() -> None:
+    """Latency, repeats, memory, and what crossed a threshold with what to do about it."""
+    told = "\n".join(
+        summary(
+            report(
+                retries=3,
+                pushbacks=2,
+                latency_p50=1.25,
+                latency_p95=2.0,
+                latency_p99=31.0,
+                memory_bytes=612_000_000,
+                advice=advice(busy()),
+            ),
+            as_is,
+        )
+    )
+    assert "40, asked again 3 times, told 2 times to slow down" in told
+    assert "half within 1.2 s, 95% within 2.0 s, 99% within 31 s" in told
+    assert "612 MB" in told
+    assert "\n  Warning: this process holds 612 MB of memory. Under 500 MB is usual." in told
+    quiet = "\n".join(summary(report(), as_is))
+    assert not any(word in quiet for word in ("latency", "asked again", "memory", "Warning"))
 
 
 def counts(**changes: int) -> StoreCounts:

@@ -11,7 +11,9 @@ from citefidelity.cli.rows import pairs
 from citefidelity.config.addresses import Neo4jAddress
 from citefidelity.config.settings import FILE, SETTINGS, Settings
 from citefidelity.ports import StoreCounts
-from citefidelity.views.amounts import cost, duration, short
+from citefidelity.views.advice import line_of
+from citefidelity.views.amounts import cost, duration, short, size
+from citefidelity.views.painters import latency_of
 from citefidelity.views.report import RunReport
 
 ENDS = {
@@ -38,13 +40,16 @@ def summary(report: RunReport, bold: Callable[[str], str]) -> list[str]:
         ("contexts", f"{contexts}{f', {report.left:,} left for the next run' if report.left else ''}"),
         ("verdicts", _counted(report.categories)),
         ("failures", _counted(report.failures_by_kind)),
-        ("calls", f"{report.calls:,}"),
+        ("calls", _calls(report)),
+        ("latency", latency_of(report)),
         ("answered by", _models(report.answering_models)),
         ("tokens", _tokens(report)),
         ("cost", cost(report.cost_usd)),
+        ("memory", "" if report.memory_bytes is None else size(report.memory_bytes)),
         ("time", duration(report.elapsed_s)),
     ]
     lines += ["", bold("This run"), *pairs((name, value) for name, value in rows if value)]
+    lines += [f"  {line_of(said)}" for said in report.advice]
     rows = [
         ("to do", _citations(report.remaining)),
         ("undeliverable", f"{report.undeliverable:,} citations" if report.undeliverable else ""),
@@ -158,6 +163,12 @@ def _models(answers: dict[str, int]) -> str:
     return (
         f"{len(answers)} models: {_counted(answers)}. The provider changed it under the run" if len(answers) > 1 else ""
     )
+
+
+def _calls(report: RunReport) -> str:
+    again = f", asked again {report.retries:,} times" if report.retries else ""
+    slower = f", told {report.pushbacks:,} times to slow down" if report.pushbacks else ""
+    return f"{report.calls:,}{again}{slower}"
 
 
 def _tokens(report: RunReport) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from citefidelity.cli.rows import pairs
+from citefidelity.views.advice import line_of
 from citefidelity.views.painters import board_rows
 from citefidelity.views.status import Status
 from citefidelity.views.status_rows import elsewhere, journal_rows, screening_rows, store_rows
@@ -23,6 +24,7 @@ def status_text(status: Status, bold: Callable[[str], str]) -> list[str]:
         lines.append(f"  unfinished elsewhere: {elsewhere(row)}")
     if status.live is not None:
         lines += ["", bold(f"Run {status.live.run.run_id}"), *_pairs(board_rows(status.live.numbers))]
+        lines += [f"  {line_of(said)}" for said in status.live.advice]
         lines += [f"  as of {status.live.updated_at}"]
     return lines
 

@@ -26,6 +26,8 @@ SLOW_COMMIT_S = 1.0
 SLOW_STORE_S = 1.0
 """A store that answers faster holds up nobody, however much slower than before it is."""
 
+STORE_AWAY_S = 30.0
+
 RISING = 3.0
 """So many times its earlier median."""
 
@@ -84,6 +86,18 @@ def _queue(numbers: Snapshot) -> Advice | None:
         f"store{pauses}",
         hint="They are safe in the journal. The store is slower than the provider: see what else it is doing, or "
         "lower --concurrency.",
+    )
+
+
+def _away(numbers: Snapshot) -> Advice | None:
+    if numbers.store_wait_s < STORE_AWAY_S:
+        return None
+    return Advice(
+        level="serious",
+        code="store",
+        what=f"the store has not taken a delivery for {duration(numbers.store_wait_s)}",
+        hint="Answers are safe in the journal. Look to the server: the run waits for it for two minutes, then stops; "
+        "the next run delivers them without a call.",
     )
 
 
@@ -186,6 +200,7 @@ RULES: Sequence[Callable[[Snapshot], Advice | None]] = (
     _memory,
     _errors,
     _disk,
+    _away,
     _queue,
     _pool,
     _journal,

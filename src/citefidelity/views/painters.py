@@ -10,7 +10,7 @@ from citefidelity.meter import Snapshot
 from citefidelity.views.advice import Level, advice
 from citefidelity.views.amounts import cost, duration, percent, rate, short, size, wait
 from citefidelity.views.live import Frame
-from citefidelity.views.report import Started
+from citefidelity.views.report import RunReport, Started
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -208,14 +208,11 @@ def calls_of(snapshot: Snapshot) -> str:
     )
 
 
-def latency_of(snapshot: Snapshot) -> str:
+def latency_of(of: Snapshot | RunReport) -> str:
     """How long answers take."""
-    if snapshot.latency_p50 is None or snapshot.latency_p95 is None or snapshot.latency_p99 is None:
+    if of.latency_p50 is None or of.latency_p95 is None or of.latency_p99 is None:
         return ""
-    return (
-        f"half within {wait(snapshot.latency_p50)}, 95% within {wait(snapshot.latency_p95)}, "
-        f"99% within {wait(snapshot.latency_p99)}"
-    )
+    return f"half within {wait(of.latency_p50)}, 95% within {wait(of.latency_p95)}, 99% within {wait(of.latency_p99)}"
 
 
 def trouble_of(snapshot: Snapshot) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from citefidelity.engine import Why
+from citefidelity.views.advice import Advice
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,17 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     failures_by_kind: dict[str, int]
     answering_models: dict[str, int] = {}
     """How often each model answered in this run; more than one means that the provider changed it meanwhile."""
+    retries: int = 0
+    pushbacks: int = 0
+    """How often the provider asked to slow down."""
+    latency_p50: float | None = None
+    """Seconds that an answer took: half of the last calls less than this; None where there was none."""
+    latency_p95: float | None = None
+    latency_p99: float | None = None
+    memory_bytes: int | None = None
+    """That this process held at the end of the run."""
+    advice: list[Advice] = []
+    """What stood at the end of the run."""
     reason: str | None
     """Why the run stopped before its end, for people."""
     hint: str | None
