@@ -10,7 +10,7 @@ from citefidelity.errors import UsageError
 GROUPS = (
     ("To begin", ("demo", "import", "estimate")),
     ("To screen", ("run", "status", "retry")),
-    ("To read", ("show", "export", "screenings")),
+    ("To read", ("web", "show", "export", "report", "screenings")),
     ("To check", ("doctor", "verify", "spec", "config")),
     ("To look after stores", ("copy", "repair")),
 )

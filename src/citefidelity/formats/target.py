@@ -18,11 +18,11 @@ from citefidelity.formats.shapes import compression_of
 
 def target(path: Path | None, stdout: BinaryIO) -> AbstractContextManager[BinaryIO]:
     """The stream to write to, packed if the file's name ends in .gz or .zst; stdout where there is no path."""
-    return nullcontext(stdout) if path is None else _file(path)
+    return nullcontext(stdout) if path is None else whole_file(path)
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file that is put in place when the block ends without an error, and is left alone otherwise.
 
     Raises:
