@@ -34,13 +34,17 @@ from citefidelity.interrupts import Interrupts, interrupts_handled
 from citefidelity.journal import JournalReader, SqliteJournal, Totals, open_journal
 from citefidelity.machine import memory_bytes
 from citefidelity.meter import Gauges
-from citefidelity.ports import Clock, Holder, Pooled, Store
+from citefidelity.ports import Clock, Holder, Pooled, Store, StoreCounts
+from citefidelity.records import CitationKey
 from citefidelity.screening import Observer, Screening, agree_on_spec, check_journal
 from citefidelity.specs.spec import Spec, load_spec
 from citefidelity.specs.spec_toml import SpecPart
 from citefidelity.telemetry.attaching import calls_told, metrics_served
 from citefidelity.views.observing import StatusFile
 from citefidelity.views.report import RunReport, Started
+
+HEAD_START_S = 0.25
+"""How long the first call waits for the store to be counted; a large graph is counted while the run goes on."""
 
 
 def program() -> str:
@@ -49,10 +53,14 @@ def program() -> str:
 
 
 class Found(NamedTuple):
-    """What earlier runs of a screening have left in its journal: totals, and whether outcomes wait to be delivered."""
+    """What earlier runs of a screening have left in its journal.
+
+    ``waiting``: whether outcomes wait to be delivered. ``behind``: where in the store they had probably got to.
+    """
 
     totals: Totals
     waiting: bool
+    behind: CitationKey | None
     is_new: bool
     journal: SqliteJournal
 
@@ -172,8 +180,9 @@ async def _prepared(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         program=program(),
         gauges=lambda: _gauges(store, journal),
     )
-    found = Found(spent, await _has_waiting(store, journal, settings.screening), is_new, journal)
-    return hands, found, asking
+    waiting = await _has_waiting(store, journal, settings.screening)
+    behind = await journal.look(lambda view: view.behind(settings.screening))
+    return hands, Found(spent, waiting, behind, is_new, journal), asking
 
 
 def _gauges(store: Store, journal: SqliteJournal) -> Gauges:
@@ -198,27 +207,22 @@ async def _work(  # noqa: PLR0913 - the second half of one function
     on_start: Callable[[Started], None],
     observers: list[Observer],
 ) -> RunReport:
-    spec, name = hands.spec, hands.name
-    counts = await hands.store.counts(settings.screening, settings.partition)
-    started = Started(
-        run_id=screening.run_id,
-        screening=settings.screening,
-        new_screening=found.is_new,
-        store=str(settings.store),
-        journal=str(found.journal.path),
-        provider=spec.provider,
-        model=spec.model,
-        to_do=counts.to_do,
-        done_elsewhere=counts.done_elsewhere,
-        maybe_paid=found.totals.maybe_paid,
-        waiting=found.waiting,
-        concurrency=settings.concurrency,
-    )
-    on_start(started)
-    interrupts.first = lambda: screening.engine.stop("interrupted")
-    if interrupts.count:
-        screening.engine.stop("interrupted")
-    numbers = await screening.work(started, [StatusFile(found.journal.path, SystemClock()), *observers])
+    name = hands.name
+    async with asyncio.TaskGroup() as group:
+        counting = group.create_task(screening.count())
+        await asyncio.wait([counting], timeout=HEAD_START_S)
+        counted = counting.result() if counting.done() else None
+        if not isinstance(counted, StoreError):
+            started = _started(hands, settings, found, counted)
+            on_start(started)
+            interrupts.first = lambda: screening.engine.stop("interrupted")
+            if interrupts.count:
+                screening.engine.stop("interrupted")
+            watching = [StatusFile(found.journal.path, SystemClock()), *observers]
+            numbers = await screening.work(started, watching, found.behind)
+        counting.cancel()
+    if isinstance(counted, StoreError):
+        raise counted
     try:
         after, undelivered = await found.journal.look(lambda view: (view.totals(name), view.undelivered(name)))
         maybe_paid, total_cost = after.maybe_paid, after.cost_usd
@@ -227,6 +231,23 @@ async def _work(  # noqa: PLR0913 - the second half of one function
         undelivered, maybe_paid, total_cost = True, found.totals.maybe_paid + numbers.calls, None
     await screening.end(undelivered=undelivered)
     return await screening.report(numbers, maybe_paid, total_cost)
+
+
+def _started(hands: Hands, settings: Settings, found: Found, counts: StoreCounts | None) -> Started:
+    return Started(
+        run_id=hands.holder.run,
+        screening=hands.name,
+        new_screening=found.is_new,
+        store=str(settings.store),
+        journal=str(found.journal.path),
+        provider=hands.spec.provider,
+        model=hands.spec.model,
+        to_do=counts.to_do if counts else None,
+        done_elsewhere=counts.done_elsewhere if counts else None,
+        maybe_paid=found.totals.maybe_paid,
+        waiting=found.waiting,
+        concurrency=settings.concurrency,
+    )
 
 
 async def _has_waiting(store: Store, journal: SqliteJournal, screening: str) -> bool:
@@ -247,7 +268,7 @@ async def settled_spec(settings: Settings, store: Store, journal: Path) -> tuple
         UsageError: the flags differ from the screening's spec, or no model is named.
         StoreError: another journal of this screening is not finished.
     """
-    rows = {row.name: row.spec for row in await store.screenings()}
+    rows = {row.name: row.spec for row in await store.screenings(counted=False)}
     journal_id = None
     if journal.exists():  # noqa: ASYNC240 - one look, before anything runs
         with JournalReader(journal) as reader:

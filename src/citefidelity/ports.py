@@ -45,18 +45,25 @@ class Clock(Protocol):
 
 
 class ToDo(msgspec.Struct, frozen=True, kw_only=True):
-    """Which citations to yield: qualified, with contexts, not delivered in ``screening``, of this part."""
+    """Which citations to yield: qualified, with contexts, not delivered in ``screening``, of this part.
+
+    ``behind`` is a hint where to begin: those before it are probably done, and come last. Nothing is left out for it.
+    """
 
     screening: str
     partition: Partition = WHOLE
     include_classified: bool = False
+    behind: CitationKey | None = None
 
 
 class Source(Protocol):
     """Yields what the store has to do. Inputs are read, never written."""
 
     def pages(self, to_do: ToDo) -> AsyncIterator[Sequence[Found]]:
-        """Pages of citations in a stable order, each citation once, with no transaction held between pages."""
+        """Pages of citations in a stable order, each citation once, with no transaction held between pages.
+
+        A store that finds what is to do without looking through what is done may pass over ``to_do.behind``.
+        """
 
 
 class Sink(Protocol):
@@ -188,11 +195,14 @@ class Registry(Protocol):
     async def store_id(self) -> str:
         """The store's random id, made when the store was made."""
 
-    async def screenings(self) -> Sequence[ScreeningRow]:
-        """All screenings, oldest first."""
+    async def screenings(self, *, counted: bool = True) -> Sequence[ScreeningRow]:
+        """All screenings, oldest first.
+
+        Without ``counted``, ``delivered`` may be 0: counting what a large graph holds takes long.
+        """
 
     async def begin_screening(self, row: ScreeningRow) -> ScreeningRow:
-        """Register it unless the name is there; the row that now stands."""
+        """Register it unless the name is there; the row that now stands, not counted."""
 
     async def journals(self, screening: str) -> Sequence[JournalRow]:
         """The journals that have worked on it."""

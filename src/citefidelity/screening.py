@@ -15,8 +15,8 @@ from citefidelity.errors import StoreError, UsageError
 from citefidelity.facts import Began, Stopped
 from citefidelity.kinds import ProviderFault
 from citefidelity.meter import Snapshot
-from citefidelity.ports import JournalRow, ScreeningRow, ToDo
-from citefidelity.records import WHOLE, Partition
+from citefidelity.ports import JournalRow, ScreeningRow, StoreCounts, ToDo
+from citefidelity.records import WHOLE, CitationKey, Partition
 from citefidelity.replies.faults import REMEDIES
 from citefidelity.specs.spec import Spec, builtin_spec, differences, resolve
 from citefidelity.specs.spec_toml import SpecPart
@@ -120,13 +120,25 @@ class Screening:
             ]
         )
 
-    async def work(self, started: Started, observers: list[Observer]) -> Snapshot:
-        """Run the engine to its end, with the observers beside it; the final numbers."""
-        self.meter.to_do_at_start = started.to_do
+    async def count(self) -> StoreCounts | StoreError:
+        """Count the store; may go on while the run does. What goes wrong is returned: the run meets it by itself."""
+        try:
+            counts = await self._hands.store.counts(self.name, self._asking.partition)
+        except StoreError as error:
+            return error
+        self.meter.to_do_at_start = counts.to_do + self.meter.delivered
+        return counts
+
+    async def work(self, started: Started, observers: list[Observer], behind: CitationKey | None = None) -> Snapshot:
+        """Run the engine to its end, with the observers beside it; the final numbers.
+
+        ``behind`` is the hint of :class:`~citefidelity.ports.ToDo`.
+        """
         to_do = ToDo(
             screening=self.name,
             partition=self._asking.partition,
             include_classified=self._asking.include_classified,
+            behind=behind,
         )
         async with asyncio.TaskGroup() as group:
             watching = [group.create_task(self._watched(observer, started)) for observer in observers]

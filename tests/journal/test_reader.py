@@ -278,3 +278,18 @@ async def test_no_journal_to_read(tmp_path: Path) -> None:
     with pytest.raises(JournalError) as refused:
         JournalReader(tmp_path / "j")
     assert refused.value.kind == "journal_missing"
+
+
+async def test_where_to_take_up_is_a_little_before_the_last_delivery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hint is of this screening, and leaves room for what was open; without a delivery there is none."""
+    monkeypatch.setattr("citefidelity.journal.reader.STRAGGLERS", 3)
+    others = [make_delivered(make_key(number), screening="other") for number in range(10, 15)]
+    mine = [make_delivered(make_key(number)) for number in range(1, 6)]
+    with await journal_with(tmp_path / "j", *others, *mine, *others) as reader:
+        assert reader.behind("main") == make_key(3)
+        assert reader.behind("other") == make_key(12)
+        assert reader.behind("unknown") is None
+    with await journal_with(tmp_path / "k", mine[0]) as reader:
+        assert reader.behind("main") == make_key(1)

@@ -66,7 +66,8 @@ def test_given_names_stand_in_every_query() -> None:
     names = {field: f"x{number}" for number, field in enumerate(GraphNames.__struct_fields__)}
     cypher = Cypher(graph_names(names))
     texts = [
-        cypher.bound(),
+        cypher.bound("strings", last=True),
+        cypher.native_id(),
         cypher.keys("to_do", "strings", last=False),
         cypher.keys("all", "odd", last=True),
         cypher.counts("numbers", last=True),

@@ -70,6 +70,13 @@ ANSWER_TIMES = """
 SELECT CAST(round(seconds * 100) AS INTEGER), count(*) FROM ended WHERE screening = ? AND fault IS NULL GROUP BY 1
 """
 
+# By the number of the fact, backwards: by the index of citations, all of them would have to be sorted.
+BEHIND = """
+SELECT c.source_id, c.target_id, c.reference_id FROM (
+    SELECT seq, citation FROM delivered NOT INDEXED WHERE screening = ? ORDER BY seq DESC LIMIT ?
+) d JOIN citation c ON c.id = d.citation ORDER BY d.seq LIMIT 1
+"""
+
 OPEN_ATTEMPTS = """
 SELECT (SELECT count(*) FROM asked WHERE screening = ?1) - (SELECT count(*) FROM ended WHERE screening = ?1)
 """

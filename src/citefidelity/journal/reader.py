@@ -25,6 +25,10 @@ from citefidelity.records import CitationKey, Outcome, Usage
 LARGEST_UNPACKED = 64_000_000
 
 
+STRAGGLERS = 2_500
+"""Deliveries: as many citations as are open in a run or wait for the store."""
+
+
 class ScreeningSpec(msgspec.Struct, frozen=True):
     """A screening that this journal has worked on, with the whole spec it began with as JSON."""
 
@@ -139,6 +143,14 @@ class JournalView:
         """All deliveries, in order."""
         for *key, run, at, result in self._rows(queries.DELIVERED, self._number(screening)):
             yield Delivered(run=run, screening=screening, key=CitationKey(*key), at=at, result=result)
+
+    def behind(self, screening: str) -> CitationKey | None:
+        """A citation where a store that is read in one order may probably take up again; None before any delivery.
+
+        Not the last that was delivered: what was open or waited when a run died lies a little before that.
+        """
+        rows = self._rows(queries.BEHIND, self._number(screening), STRAGGLERS)
+        return next((CitationKey(*row) for row in rows), None)
 
     def prompt(self, input_hash: bytes) -> str | None:
         """The exact variable part that was sent under this hash, None where nothing was."""

@@ -109,14 +109,14 @@ class Neo4jStore:
         """Made when the graph was first opened."""
         return self._store_id
 
-    async def screenings(self) -> Sequence[ScreeningRow]:
+    async def screenings(self, *, counted: bool = True) -> Sequence[ScreeningRow]:
         """All screenings, oldest first."""
-        return await registry.screenings(self._graph)
+        return await registry.screenings(self._graph, counted=counted)
 
     async def begin_screening(self, row: ScreeningRow) -> ScreeningRow:
         """Register it unless the name is there; the row that now stands."""
         await registry.begin_screening(self._graph, row)
-        return next(standing for standing in await self.screenings() if standing.name == row.name)
+        return next(standing for standing in await self.screenings(counted=False) if standing.name == row.name)
 
     async def journals(self, screening: str) -> Sequence[JournalRow]:
         """The journals that have worked on it."""

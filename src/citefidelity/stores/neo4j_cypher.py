@@ -90,12 +90,18 @@ WHERE v.screening = $screening AND v.source_id = row.source AND v.target_id = ro
         self._candidate = f"c.{names.qualified} = true AND c.{names.contexts} IS NOT NULL AND {count} <> 0"
         self._to_do = f"{self._candidate} AND NOT {self._delivered} AND ($include OR NOT {self._elsewhere})"
 
-    def bound(self) -> str:
-        """The article id that is ``$span`` places after ``$after``, or no row where there are fewer."""
+    def bound(self, span: Span, *, last: bool) -> str:
+        """The article id ``$skip`` articles on in a stretch of the index, or no row where there are fewer."""
+        article_id = f"a.{self.names.article_id}"
+        articles = self.articles(span, last=last)
+        return f"{articles} WITH {article_id} AS bound ORDER BY bound SKIP $skip LIMIT 1 RETURN bound"
+
+    def native_id(self) -> str:
+        """An article's id as it stands in the graph."""
         article_id = f"a.{self.names.article_id}"
         return (
-            f"MATCH (a:{self.names.article}) {self._article_index} WHERE {article_id} > $after "
-            f"WITH {article_id} AS bound ORDER BY bound SKIP $span LIMIT 1 RETURN bound"
+            f"MATCH (a:{self.names.article}) {self._article_index} WHERE {article_id} IN $ids "
+            f"RETURN {article_id} AS id LIMIT 1"
         )
 
     def keys(self, which: Which, span: Span, *, last: bool) -> str:
@@ -114,16 +120,22 @@ ORDER BY source, target, reference LIMIT $limit
 """
 
     def counts(self, span: Span, *, last: bool) -> str:
-        """What :class:`~citefidelity.ports.StoreCounts` tells of a stretch of the index."""
+        """What :class:`~citefidelity.ports.StoreCounts` tells of a stretch of the index.
+
+        To do are keys, not edges: of two with one key a run can only say once that they are two.
+        """
         names = self.names
         qualified = f"c.{names.qualified} = true"
         return f"""
 {self.articles(span, last=last)}
-MATCH (a)-[c:{names.cites}]->(:{names.article})
-RETURN count(c) AS citations, count(CASE WHEN {qualified} THEN 1 END) AS qualified,
-       sum(CASE WHEN {qualified} THEN coalesce(toIntegerOrNull(c.{names.context_count}), 0) ELSE 0 END) AS contexts,
-       count(CASE WHEN {self._delivered} THEN 1 END) AS delivered, count(CASE WHEN {self._to_do} THEN 1 END) AS to_do,
-       count(CASE WHEN {self._candidate} AND {self._elsewhere} THEN 1 END) AS elsewhere
+MATCH (a)-[c:{names.cites}]->(b:{names.article})
+WITH a.{names.article_id} AS source, count(c) AS citations, count(CASE WHEN {qualified} THEN 1 END) AS qualified,
+     sum(CASE WHEN {qualified} THEN coalesce(toIntegerOrNull(c.{names.context_count}), 0) ELSE 0 END) AS contexts,
+     count(CASE WHEN {self._delivered} THEN 1 END) AS delivered,
+     count(DISTINCT CASE WHEN {self._to_do} THEN [b.{names.article_id}, {self._reference}] END) AS to_do,
+     count(CASE WHEN {self._candidate} AND {self._elsewhere} THEN 1 END) AS elsewhere
+RETURN sum(citations) AS citations, sum(qualified) AS qualified, sum(contexts) AS contexts,
+       sum(delivered) AS delivered, sum(to_do) AS to_do, sum(elsewhere) AS elsewhere
 """
 
     def fetch(self, *, outcomes: bool) -> str:

@@ -14,7 +14,7 @@ from citefidelity.ports import Found, StoreCounts, ToDo
 from citefidelity.records import WHOLE, CitationKey, Partition, StoredCitation, Unusable
 from citefidelity.stores.neo4j_cypher import COUNT_STATES, SPAN_START, Cypher, Span, Which
 from citefidelity.stores.neo4j_graph import Graph, Row
-from citefidelity.stores.neo4j_records import found_in, key_of, key_row, stored_of
+from citefidelity.stores.neo4j_records import found_in, key_of, key_row, native_ids, stored_of
 
 PAGE = 200
 PAGE_CONTEXTS = 2_000
@@ -42,6 +42,13 @@ class Stretch(NamedTuple):
     upto: object = None
 
 
+class Place(NamedTuple):
+    """An article id as it stands in an index."""
+
+    span: Span
+    article_id: object
+
+
 class Reader:
     """Reads one graph."""
 
@@ -50,9 +57,10 @@ class Reader:
         self._cypher = cypher
 
     async def pages(self, to_do: ToDo) -> AsyncIterator[Sequence[Found]]:
-        """Pages of what is to do, in the order of the start article's id."""
+        """Pages of what is to do, in the order of the start article's id, from behind the hint and round to it."""
         screening = to_do.screening
-        async for rows in self._key_rows("to_do", screening, include=to_do.include_classified):
+        place = None if to_do.behind is None else await self._place(to_do.behind.source_id)
+        async for rows in self._key_rows("to_do", screening, include=to_do.include_classified, place=place):
             keys, broken = _sorted_out(rows, to_do.partition)
             if broken:
                 yield broken
@@ -114,24 +122,39 @@ class Reader:
             number += len(keys) + len(broken)
         return number
 
-    async def stretches(self) -> AsyncIterator[Stretch]:
-        """All articles, in stretches; those whose id is neither a string nor a number, which no index orders, last."""
-        for span in ("strings", "numbers"):
-            after, size = SPAN_START[span], FIRST_STRETCH
-            while after is not None:
-                upto = await self._bound(after, size)
-                yield Stretch(span, after, upto)
-                after, size = upto, min(2 * size, LONGEST_STRETCH)
+    async def stretches(self, place: Place | None = None) -> AsyncIterator[Stretch]:
+        """All articles, in stretches, from behind a place and round to it.
+
+        Those whose id is neither a string nor a number, which no index orders, come last.
+        """
+        for leg in _legs(place):
+            rest, size = leg, FIRST_STRETCH
+            while (bound := await self._bound(rest, size)) is not None:
+                yield rest._replace(upto=bound)
+                rest, size = rest._replace(after=bound), min(2 * size, LONGEST_STRETCH)
+            yield rest
         yield Stretch("odd", None)
 
-    async def _bound(self, after: object, size: int) -> object:
-        query = self._cypher.bound()
-        rows = await self._graph.read(lambda tx: tx.rows(query, after=after, span=size - 1))
+    async def _bound(self, stretch: Stretch, size: int) -> object:
+        """The id that many articles on, None where the stretch is shorter."""
+        query = self._cypher.bound(stretch.span, last=stretch.upto is None)
+        parameters = {"after": stretch.after, "upto": stretch.upto, "skip": size - 1}
+        rows = await self._graph.read(lambda tx: tx.rows(query, **parameters))
         return rows[0]["bound"] if rows else None
 
-    async def _key_rows(self, which: Which, screening: str, *, include: bool = False) -> AsyncIterator[list[Row]]:
+    async def _place(self, article_id: str) -> Place | None:
+        """Where an article stands in the index; None where it cannot be told whether its id is a number there."""
+        ids = native_ids(article_id)
+        if len(ids) == 1:
+            return Place("strings", article_id)
+        rows = await self._graph.read(lambda tx: tx.rows(self._cypher.native_id(), ids=ids))
+        return next((Place(_span_of(row["id"]), row["id"]) for row in rows), None)
+
+    async def _key_rows(
+        self, which: Which, screening: str, *, include: bool = False, place: Place | None = None
+    ) -> AsyncIterator[list[Row]]:
         """Rows of keys; all those of one article come together."""
-        async for stretch in self.stretches():
+        async for stretch in self.stretches(place):
             async for rows in self._keys_of(which, stretch, screening, include=include):
                 if rows:
                     yield rows
@@ -176,6 +199,21 @@ class Reader:
         for row in await self._graph.read(lambda tx: tx.rows(query, rows=rows, screening=screening)):
             fetched[row["i"]][1].append(row)
         return fetched
+
+
+def _legs(place: Place | None) -> list[Stretch]:
+    """The whole index: from behind the place to its end, and from its beginning to the place."""
+    strings, numbers = (Stretch(span, SPAN_START[span]) for span in ("strings", "numbers"))
+    if place is None:
+        return [strings, numbers]
+    span, article_id = place
+    if span == "strings":
+        return [strings._replace(after=article_id), numbers, strings._replace(upto=article_id)]
+    return [numbers._replace(after=article_id), strings, numbers._replace(upto=article_id)]
+
+
+def _span_of(article_id: object) -> Span:
+    return "strings" if isinstance(article_id, str) else "numbers"
 
 
 def _sorted_out(rows: Iterable[Row], partition: Partition) -> tuple[list[Weighed], list[Unusable]]:

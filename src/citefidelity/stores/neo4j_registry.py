@@ -24,15 +24,17 @@ RETURN s.store_id AS store_id
 _STORE_ID = "MATCH (s:FidelityStore {place: $place}) RETURN s.store_id AS store_id"
 _NOW = "RETURN datetime.realtime().epochMillis AS now"
 _NEXT_NUMBER = "MATCH (s:FidelityStore {place: $place}) SET s.numbers = s.numbers + 1 RETURN s.numbers AS number"
-_SCREENINGS = f"""
+_SCREENINGS = """
 MATCH (s:FidelityScreening)
-RETURN s.name AS name, s.spec AS spec, s.fingerprint AS fingerprint, s.created_at AS created_at,
+RETURN s.name AS name, s.spec AS spec, s.fingerprint AS fingerprint, s.created_at AS created_at, {delivered}
+ORDER BY s.number
+"""
+_DELIVERED = f"""
   COUNT {{
     MATCH (v:FidelityVerdict) {VERDICT_INDEX}
     WHERE v.screening = s.name AND v.source_id IS NOT NULL AND v.target_id IS NOT NULL
       AND v.reference_id IS NOT NULL AND v.instance_id IS NOT NULL AND v.position = 0
   }} AS delivered
-ORDER BY s.number
 """
 _HAS_SCREENING = "MATCH (s:FidelityScreening {name: $name}) RETURN count(s) AS number"
 _MAKE_SCREENING = "CREATE (s:FidelityScreening) SET s = $row"
@@ -68,9 +70,10 @@ async def store_id(graph: Graph) -> str:
     return await graph.once(work)
 
 
-async def screenings(graph: Graph) -> Sequence[ScreeningRow]:
-    """All screenings, oldest first."""
-    return [ScreeningRow(**row) for row in await graph.read(lambda tx: tx.rows(_SCREENINGS))]
+async def screenings(graph: Graph, *, counted: bool) -> Sequence[ScreeningRow]:
+    """All screenings, oldest first; ``counted`` looks at every verdict."""
+    query = _SCREENINGS.format(delivered=_DELIVERED if counted else "0 AS delivered")
+    return [ScreeningRow(**row) for row in await graph.read(lambda tx: tx.rows(query))]
 
 
 async def begin_screening(graph: Graph, row: ScreeningRow) -> None:

@@ -61,6 +61,7 @@ class SqliteStore:
     """Fulfils :class:`~citefidelity.ports.Store`; made by :func:`open_sqlite`."""
 
     def __init__(self, path: Path, *, create: bool, clock: Clock) -> None:
+        self._path = path
         self._writer = Database(path, partial(open_writer, path, create=create))
         self._reader = Database(path, partial(open_reader, path))
         self._desk = ClaimDesk(path, self._writer.thread)
@@ -69,7 +70,7 @@ class SqliteStore:
         self._closed = False
 
     async def pages(self, to_do: ToDo) -> AsyncIterator[Sequence[Found]]:
-        """Pages of what is to do, in the order of import."""
+        """Pages of what is to do, in the order of import. It passes over the hint: finding it costs nothing here."""
         after = 0
         while True:
             after, page = await self._reader.run(reads.page_to_do, to_do, after)
@@ -85,8 +86,9 @@ class SqliteStore:
         """Made when the store was made."""
         return await self._writer.run(reads.store_id)
 
-    async def screenings(self) -> Sequence[ScreeningRow]:
-        """All screenings, oldest first."""
+    async def screenings(self, *, counted: bool = True) -> Sequence[ScreeningRow]:
+        """All screenings, oldest first; always counted, as an index does it."""
+        del counted
         return await self._reader.run(reads.screenings)
 
     async def begin_screening(self, row: ScreeningRow) -> ScreeningRow:
@@ -132,8 +134,12 @@ class SqliteStore:
         return await self._writer.run(writes.withdraw, screening, keys)
 
     async def counts(self, screening: str, partition: Partition = WHOLE) -> StoreCounts:
-        """Count; indexes hold all that is needed."""
-        return await self._reader.run(reads.counts, screening, partition)
+        """Count, over a connection of its own, so that no page waits for it; indexes hold all that is needed."""
+        counter = Database(self._path, partial(open_reader, self._path))
+        try:
+            return await counter.run(reads.counts, screening, partition)
+        finally:
+            await counter.close()
 
     async def damage(self) -> Sequence[str]:
         """What SQLite finds wrong with the file; nothing where it is whole. Reads all of it."""

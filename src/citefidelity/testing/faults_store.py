@@ -40,9 +40,9 @@ class StoreAround:
         """The inner store's."""
         return await self.inner.store_id()
 
-    async def screenings(self) -> Sequence[ScreeningRow]:
+    async def screenings(self, *, counted: bool = True) -> Sequence[ScreeningRow]:
         """The inner store's."""
-        return await self.inner.screenings()
+        return await self.inner.screenings(counted=counted)
 
     async def begin_screening(self, row: ScreeningRow) -> ScreeningRow:
         """Register it in the inner store."""

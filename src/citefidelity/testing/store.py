@@ -96,8 +96,8 @@ class MemoryStore:
         del self._records[key]
 
     async def pages(self, to_do: ToDo) -> AsyncIterator[Sequence[Found]]:
-        """Pages of what is to do, in the order of import."""
-        for keys in self._pages_of_keys():
+        """Pages of what is to do, in the order of import, from behind the hint and round to it."""
+        for keys in self._pages_of_keys(to_do.behind):
             records = (self._records[key] for key in keys if key in self._records)
             page = [found(record) for record in records if self._is_to_do(record, to_do)]
             if page:
@@ -112,8 +112,9 @@ class MemoryStore:
         """Differs between two stores that live at the same time."""
         return f"memory-{id(self):x}"
 
-    async def screenings(self) -> Sequence[ScreeningRow]:
-        """All screenings, oldest first."""
+    async def screenings(self, *, counted: bool = True) -> Sequence[ScreeningRow]:
+        """All screenings, oldest first; always counted."""
+        del counted
         return [self._row(name) for name in self._screenings]
 
     async def begin_screening(self, row: ScreeningRow) -> ScreeningRow:
@@ -187,8 +188,11 @@ class MemoryStore:
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    def _pages_of_keys(self) -> list[list[CitationKey]]:
+    def _pages_of_keys(self, behind: CitationKey | None = None) -> list[list[CitationKey]]:
         keys = list(self._records)
+        if behind in self._records:
+            first = keys.index(behind) + 1
+            keys = keys[first:] + keys[:first]
         return [keys[start : start + self._page] for start in range(0, len(keys), self._page)]
 
     def _is_to_do(self, record: Record, to_do: ToDo) -> bool:

@@ -135,8 +135,9 @@ STOPPING = "Stopping: what is in flight is kept. Ctrl-C again leaves at once, as
 def greeting(started: Started) -> list[str]:
     """What a run found before it asked anything."""
     went_on = "begins" if started.new_screening else "goes on"
+    to_do = "still counting what is" if started.to_do is None else f"{started.to_do:,} citations"
     lines = [
-        f"Screening {started.screening} {went_on}: {started.to_do:,} citations to do in {started.store}",
+        f"Screening {started.screening} {went_on}: {to_do} to do in {started.store}",
         f"Asking {started.model} ({started.provider}), up to {started.concurrency:,} calls at once",
         f"Every answer is on disk before it counts: {started.journal}",
     ]

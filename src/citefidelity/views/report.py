@@ -11,6 +11,7 @@ from citefidelity.views.advice import Advice
 class Started(msgspec.Struct, frozen=True, kw_only=True):
     """What a run found before it asked anything.
 
+    ``to_do`` and ``done_elsewhere``: citations; None where the store is so large that it is still being counted.
     ``maybe_paid``: attempts of earlier runs whose end is unknown. ``waiting``: whether answers of earlier runs wait in
     the journal to be delivered. ``repeated``: usable outcomes that will be asked again; it is always 0, and said so
     that it can be seen.
@@ -23,8 +24,8 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     journal: str
     provider: str
     model: str
-    to_do: int
-    done_elsewhere: int
+    to_do: int | None
+    done_elsewhere: int | None
     maybe_paid: int
     waiting: bool
     repeated: int = 0
