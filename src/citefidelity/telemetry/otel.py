@@ -79,8 +79,6 @@ class Export:
             # Wakes whoever waits to try again.
             self._spans.shutdown()  # type: ignore[no-untyped-call]  # it has no types
             self._numbers.shutdown()
-        else:
-            self._told.end()
 
     def _shut_down(self, loop: asyncio.AbstractEventLoop, done: asyncio.Event) -> None:
         try:
@@ -88,6 +86,7 @@ class Export:
             self._metrics.shutdown()
         except Exception:
             log.exception("OpenTelemetry could not be ended in order; the run is not touched by it")
+        self._told.end()
         # The loop may be gone by now, and nobody waits any more.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(done.set)
@@ -105,7 +104,8 @@ class _ToldOnce(logging.Filter):
     def begin(self) -> None:
         """From here on the SDK's own lines are held back."""
         for name in SDK_LOGGERS:
-            logging.getLogger(name).addFilter(self)
+            # Before that of an earlier run in this process, whose goodbye may still be going on.
+            logging.getLogger(name).filters.insert(0, self)
 
     def end(self) -> None:
         """Let them through again."""
