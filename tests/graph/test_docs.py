@@ -13,8 +13,13 @@ from support.makers import make_failed, make_key, make_outcome, make_record, mak
 from support.neo4j_place import Neo4jPlace
 from support.stores import deliver
 
-DOC = (Path(__file__).resolve().parents[2] / "docs" / "neo4j.md").read_text()
-QUERIES = [query for query in re.findall(r"```cypher\n(.*?)```", DOC, re.DOTALL) if "RETURN" in query]
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+QUERIES = [
+    query
+    for name in ("neo4j.md", "monitoring.md")
+    for query in re.findall(r"```cypher\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)
+    if "RETURN" in query
+]
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
