@@ -20,6 +20,10 @@ GREY = "#8a94a3"
 """Can be read on light and on dark ground."""
 
 AXIS = {"axisLabel": {"color": GREY}, "splitLine": {"lineStyle": {"color": "rgba(138,148,163,0.25)"}}}
+UNITS = (("h", 3_600), ("min", 60), ("s", 1))
+FEWEST = 3
+"""Of a larger unit, before time is told in it."""
+
 COLOURS = ("#2f81d8", "#d9822b", "#3fa45b", "#c9505a")
 
 
@@ -103,7 +107,7 @@ class Plot:
             "grid": {"left": 8, "right": 16, "top": 56, "bottom": 8, "containLabel": True},
             "legend": {"left": 0, "top": 20, "show": len(names) > 1, "textStyle": {"color": GREY}},
             "tooltip": {"trigger": "axis", "renderMode": "richText"},
-            "xAxis": {"type": "value", "name": "min", "max": "dataMax", **AXIS},
+            "xAxis": {"type": "value", **AXIS},
             "yAxis": {"type": "value", "min": 0, **AXIS},
             "series": [{"name": name, "type": "line", "showSymbol": False, "data": []} for name in names],
         }
@@ -111,7 +115,10 @@ class Plot:
 
     def show(self, elapsed_s: Sequence[float], columns: Sequence[Sequence[float | None]]) -> None:
         """These values at these times since the run began."""
-        minutes = [round(seconds / 60, 3) for seconds in elapsed_s]
-        for series, column in zip(self._chart.options["series"], columns, strict=True):
-            series["data"] = [list(point) for point in zip(minutes, column, strict=True)]
+        unit, length = next(one for one in UNITS if not elapsed_s or elapsed_s[-1] >= FEWEST * one[1] or one[1] == 1)
+        times = [round(seconds / length, 3) for seconds in elapsed_s]
+        options = self._chart.options
+        options["xAxis"]["axisLabel"] = {"color": GREY, "formatter": f"{{value}} {unit}", "hideOverlap": True}
+        for series, column in zip(options["series"], columns, strict=True):
+            series["data"] = [list(point) for point in zip(times, column, strict=True)]
         self._chart.update()

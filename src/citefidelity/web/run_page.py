@@ -35,7 +35,7 @@ PLOTS = (
     Plotted("calls in flight", ("in flight",), lambda past: (past.in_flight,)),
     Plotted(
         "done so far",
-        ("contexts", "citations delivered", "contexts failed"),
+        ("contexts", "delivered", "failed"),
         lambda past: (past.contexts_done, past.delivered, past.failed),
     ),
     Plotted("errors lately, %", ("errors",), lambda past: ([100 * share for share in past.error_rate],)),
@@ -83,10 +83,13 @@ class _Run:
                 self._filled = box("div")
             with box("div", "tiles"):
                 self._tiles = [_tile(one.key, one.name) for one in TILES]
-            heading("Verdicts of this run")
-            self._categories = box("div", id="categories")
-            heading("Failures of this run")
-            self._failures = box("div", id="failures")
+            with box("div", "sides"):
+                with box("section", "cards"):
+                    heading("Verdicts of this run")
+                    self._categories = box("div", id="categories")
+                with box("section", "cards"):
+                    heading("Failures of this run")
+                    self._failures = box("div", id="failures")
             heading("Over time")
             with box("div", "plots"):
                 self._plots = [Plot(one.title, one.names) for one in PLOTS]

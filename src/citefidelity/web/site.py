@@ -52,7 +52,8 @@ class Site:
                     if name == title:
                         attributed(link, aria_current="page")
             text("div", f"screening {self.screening}, {self.settings.store}", "place")
-        with box("main", id="main", tabindex="-1"):
+        # The framework has put a <main> around everything.
+        with box("div", "content", id="main", tabindex="-1"):
             heading(title, 1)
             yield
 

@@ -1,0 +1,66 @@
+"""``citefidelity web`` as people start it, and runs to look at."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from support.cli import PROGRAM, clean_environ, run_cli
+from support.makers import make_line
+
+ANY_PORT = ("--web-address", "127.0.0.1:0")
+
+
+def fill(directory: Path, citations: int, contexts: int = 1) -> None:
+    """A store with so many citations."""
+    lines = b"".join(make_line(number, contexts) for number in range(1, citations + 1))
+    (directory / "records.jsonl").write_bytes(lines)
+    done = run_cli(["import", "records.jsonl"], cwd=directory)
+    assert done.code == 0, done
+
+
+def screen(directory: Path, url: str, *flags: str) -> dict[str, Any]:
+    """Run to the end against a scripted provider; what the run reports."""
+    done = run_cli(["run", "--base-url", url, "--model", "m", "--json", *flags], cwd=directory)
+    report: dict[str, Any] = done.json()
+    return report
+
+
+def status(directory: Path) -> dict[str, Any]:
+    """What ``status --json`` says."""
+    said: dict[str, Any] = run_cli(["status", "--json"], cwd=directory).json()
+    return said
+
+
+@contextmanager
+def pages(directory: Path, *flags: str, env: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+    """The pages of the store in ``directory``, in a process of their own; what it says of itself."""
+    address = () if "--web-address" in flags else ANY_PORT
+    command = [*PROGRAM, "web", "--json", "--with-parent", *address, *flags]
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        env=clean_environ(directory, env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            serving: dict[str, Any] = msgspec.json.decode(line)
+            yield serving
+        finally:
+            process.stdin.close()
+            said = process.stderr.read()
+            process.wait(10)
+    assert (process.returncode, said) == (0, "")
