@@ -27,6 +27,7 @@ GAUGES = Gauges(
     disk_free_bytes=5_000_000_000,
     deliver_backlog=40,
     deliver_bound=2_000,
+    store_wait_s=45.0,
     pool_in_use=3,
     pool_size=10,
     memory_bytes=160_000_000,

@@ -18,6 +18,7 @@ from citefidelity.telemetry.readings import (
     one,
     run_info,
     spread_of,
+    standing_advice,
 )
 
 RUN: tuple[Family, ...] = (
@@ -47,6 +48,13 @@ RUN: tuple[Family, ...] = (
         "gauge",
         "1 while the run is on its way out and asks nothing more, else 0.",
         lambda moment: {(): float(moment.stopping)},
+    ),
+    Family(
+        "citefidelity_advice",
+        "gauge",
+        "1 for each thing to look to, by the rules that the terminal shows; absent where there is none.",
+        standing_advice,
+        ("code", "level"),
     ),
     Family(
         "citefidelity_citations_to_do_at_start",
@@ -257,6 +265,13 @@ STORES: tuple[Family, ...] = (
         "gauge",
         "As many may wait; then asking pauses.",
         one(lambda n: n.deliver_bound),
+    ),
+    Family(
+        "citefidelity_store_wait_seconds",
+        "gauge",
+        "How long the delivery that is under way takes already, tries that failed included; 0 while there is none.",
+        one(lambda n: n.store_wait_s),
+        unit="seconds",
     ),
     Family(
         "citefidelity_store_write_recent_seconds",

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from citefidelity.durations import Spread
 from citefidelity.kinds import FailureKind, ProviderFault
 from citefidelity.meter import Snapshot
+from citefidelity.views.advice import advice
 from citefidelity.views.report import Started
 
 Kind = Literal["counter", "gauge", "histogram", "info"]
@@ -78,6 +79,11 @@ def latencies(moment: Moment) -> Values:
 def latency_buckets(moment: Moment) -> Values:
     """How many calls took at most so long, over the whole run."""
     return {(bound,): float(count) for bound, count in moment.numbers.latency_buckets.items()}
+
+
+def standing_advice(moment: Moment) -> Values:
+    """What there is to look to at this moment."""
+    return {(said.code, said.level): 1.0 for said in advice(moment.numbers)}
 
 
 def run_info(moment: Moment) -> Values:
