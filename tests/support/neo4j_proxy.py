@@ -103,6 +103,7 @@ class _Pair:
         self._proxy = proxy
         self._hearing = proxy.hearing
         self._committing = False
+        self._replied = asyncio.Event()
         self._said = b""
         self._meant = not proxy.only
 
@@ -124,6 +125,7 @@ class _Pair:
             self._listen(data)
             self._committing = self._meant and data.endswith(COMMIT)
             if self._committing:
+                self._replied.clear()
                 self._proxy.replied = 0
                 writer.write(data[: -len(COMMIT)])
                 data = await self._commit(writer)
@@ -131,6 +133,9 @@ class _Pair:
                 self._meant, self._said = not self._proxy.only, b""
             writer.write(data)
             await writer.drain()
+        if self._committing:
+            # The client is dead; that its commit arrives is not up to it any more.
+            await self._replied.wait()
         raise Cut
 
     def _listen(self, data: bytes) -> None:
@@ -165,6 +170,7 @@ class _Pair:
     async def _reply(self, data: bytes, writer: asyncio.StreamWriter) -> bytes:
         proxy = self._proxy
         proxy.replied += len(data)
+        self._replied.set()
         if proxy.hold_reply is not None:
             hold, proxy.hold_reply = proxy.hold_reply, None
             proxy.answered.set()
