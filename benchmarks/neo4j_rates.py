@@ -140,13 +140,13 @@ def through_the_driver(session: neo4j.AsyncSession, query: str) -> Write:
     return write
 
 
-def rows_of(delivery: Delivery) -> dict[str, Any]:
-    """The same properties as the store writes, made before the clock runs."""
+def row_of(way: str, delivery: Delivery) -> Any:
+    """The same properties as the store writes, made before the clock runs; nothing that this way does not need."""
+    if way == "ours":
+        return delivery
     outcomes = [outcome_properties(outcome, at) for at, outcome in enumerate(delivery.outcomes)]
-    return dict(zip(("source", "target", "reference"), delivery.key, strict=True)) | {
-        "outcomes": outcomes,
-        "json": json.dumps(outcomes),
-    }
+    content = {"outcomes": outcomes} if way == "bare" else {"json": json.dumps(outcomes)}
+    return dict(zip(("source", "target", "reference"), delivery.key, strict=True)) | content
 
 
 async def one_round(number: int, store: Neo4jStore, session: neo4j.AsyncSession) -> dict[str, float]:
@@ -156,7 +156,7 @@ async def one_round(number: int, store: Neo4jStore, session: neo4j.AsyncSession)
         "ours": through_the_store(store),
         "properties": through_the_driver(session, BARE_PROPERTIES),
     }
-    ready = {way: [one if way == "ours" else rows_of(one) for one in deliveries(f"{way}-{number}")] for way in ways}
+    ready = {way: [row_of(way, one) for one in deliveries(f"{way}-{number}")] for way in ways}
     await store.begin_screening(ScreeningRow(name=f"ours-{number}", spec="{}", fingerprint="f", created_at=AT))
     spent = dict.fromkeys(ways, 0.0)
     for start in range(0, CITATIONS, BATCH):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from citefidelity.errors import StoreError
 from citefidelity.kinds import UndeliverableKind
 from citefidelity.records import CitationKey, Delivery, Receipt
-from citefidelity.stores.neo4j_cypher import DELETE_VERDICTS, Cypher
+from citefidelity.stores.neo4j_cypher import DELETE_VERDICTS, OUTCOME_PROPERTIES, Cypher
 from citefidelity.stores.neo4j_errors import Refused, TooMuchAtOnce
 from citefidelity.stores.neo4j_graph import Graph, Row, Tx
 from citefidelity.stores.neo4j_records import DOUBLED, key_row, outcome_properties
@@ -102,7 +102,7 @@ class Writer:
     async def _write(self, tx: Tx, mark: Mark, rows: list[Row]) -> dict[int, str]:
         reference_name = self._cypher.names.reference_id
         told = await tx.rows(self._cypher.deliver(), rows=rows, reference_name=reference_name, **mark._asdict())
-        return {row["i"]: row["result"] for row in told}
+        return {i: row["result"] for row in told for i in row["places"]}
 
 
 def _receipt(key: CitationKey, result: str) -> Receipt:
@@ -116,5 +116,5 @@ def _receipt(key: CitationKey, result: str) -> Receipt:
 
 
 def _row(delivery: Delivery) -> Row:
-    outcomes = [outcome_properties(outcome, at) for at, outcome in enumerate(delivery.outcomes)]
-    return key_row(delivery.key) | {"outcomes": outcomes}
+    properties = [outcome_properties(outcome, at) for at, outcome in enumerate(delivery.outcomes)]
+    return key_row(delivery.key) | {"outcomes": [[one[name] for name in OUTCOME_PROPERTIES] for one in properties]}
