@@ -5,6 +5,7 @@ The raw reply is kept whatever happens here: where reading it raises, it stands 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Literal
 
@@ -72,8 +73,8 @@ class Concluder:
         larger = LARGER if truncated else 1
         return Load(self._fixed_tokens + tokens_of(rendered.variable), self._spec.max_output_tokens * larger)
 
-    def question(self, job: Job) -> Question:
-        """What to ask for this context now."""
+    def question(self, job: Job, held_back: Callable[[], str | None]) -> Question:
+        """What to ask for this context now; ``held_back``: why it must not leave."""
         larger = LARGER if job.truncated else 1
         return Question(
             fixed=self._prompter.fixed,
@@ -81,6 +82,7 @@ class Concluder:
             schema=self._prompter.schema,
             max_output_tokens=self._spec.max_output_tokens * larger,
             style=self.style,
+            held_back=held_back,
         )
 
     def asked(self, job: Job, attempt: int, question: Question, at: float) -> Asked:

@@ -209,7 +209,7 @@ class Engine:
                     if job is None:
                         return
                 attempt = self._parts.journal.number()
-                question = self._parts.concluder.question(job)
+                question = self._parts.concluder.question(job, self._line.held_back)
                 asked = self._parts.concluder.asked(job, attempt, question, self._parts.clock.wall())
                 await self._parts.journal.append([*self._facts(done), asked])
                 if done is not None:
@@ -243,10 +243,9 @@ class Engine:
     async def _answer(self, task: asyncio.Task[Any], question: Question) -> RawReply | CallFault:
         """The reply, or why there is none. A reply that is there is kept, whoever wants to cut the call off."""
         # Both may have changed while *asked* was on its way to the disk.
-        if self.stopped:
-            return CallFault(FailureKind.ABANDONED, "the run was stopped before the request left", sent=False)
-        if not self._line.claim_holds():
-            return CallFault(FailureKind.ABANDONED, "the claim on the store was not surely held", sent=False)
+        why = self._line.held_back()
+        if why:
+            return CallFault(FailureKind.ABANDONED, why, sent=False)
         call = self._parts.deadlines.enter(task)
         try:
             return await self._parts.model.ask(question)

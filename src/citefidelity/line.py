@@ -142,6 +142,14 @@ class Line:
         """Whether the claim on the store is surely ours at this moment."""
         return self._clock.monotonic() < self._claim.holds_until()
 
+    def held_back(self) -> str | None:
+        """Why a request must not leave at this moment, though its context was handed out."""
+        if self._closed:
+            return "the run was stopped before the request left"
+        if not self.claim_holds():
+            return "the claim on the store was not surely held"
+        return None
+
     def _wait_for_claim(self) -> None:
         now = self._clock.monotonic()
         if self._unsure_since is None:

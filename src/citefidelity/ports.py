@@ -96,10 +96,15 @@ class Journal(Protocol):
         """What is known of these citations' contexts in ``screening``; a key without any past may be absent."""
 
 
+def _free_to_leave() -> str | None:
+    return None
+
+
 class Question(msgspec.Struct, frozen=True, gc=False):
     """One request to the model. ``fixed`` is identical in all calls of a screening and comes first.
 
     ``schema`` is the JSON schema of the answer's content, ``style`` how to ask the server to keep to it.
+    ``held_back`` says why the request must not leave; a model that has to connect first looks at the last moment.
     """
 
     fixed: str
@@ -107,6 +112,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
     schema: dict[str, object]
     max_output_tokens: int
     style: Literal["json_schema", "json_object", "none"] = "json_schema"
+    held_back: Callable[[], str | None] = _free_to_leave
 
 
 class RawReply(msgspec.Struct, frozen=True, gc=False):
@@ -118,7 +124,7 @@ class RawReply(msgspec.Struct, frozen=True, gc=False):
 
 
 class CallFault(Exception):
-    """No complete answer came. ``kind`` is ``connection`` or ``timeout``; ``sent`` tells whether bytes had left.
+    """No complete answer came. ``kind`` is ``connection``, ``timeout`` or ``abandoned``; ``sent``: bytes had left.
 
     ``body`` holds what part of the reply had arrived, if any.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -138,7 +138,9 @@ class ChatModel:
         """
         frame = self._frame(question)
         return await self._request(
-            "POST", self._url, Body(frame.before + msgspec.json.encode(question.variable) + frame.after)
+            "POST",
+            self._url,
+            Body(frame.before + msgspec.json.encode(question.variable) + frame.after, question.held_back),
         )
 
     async def fetch(self, path: str) -> RawReply:
@@ -184,6 +186,8 @@ class ChatModel:
         return RawReply(response.status, body, {name: self._blanker.text(value) for name, value in headers.items()})
 
     def _fault(self, error: Exception, body: Body | None, arrived: bytes) -> CallFault:
+        if body is not None and body.kept:
+            return CallFault("abandoned", body.kept, sent=False)
         sent = body is not None and body.began
         message = self._blanker.text(_said(error, sent=sent))
         return CallFault("connection", message, sent=sent, body=self._blanker.cut_body(arrived) or None)
@@ -206,13 +210,18 @@ class ChatModel:
 
 
 class Body(aiohttp.Payload):
-    """The body of a request, which knows whether it began to leave: the headers leave with its first bytes."""
+    """The body of a request, which knows whether it began to leave: the headers leave with its first bytes.
+
+    ``held_back`` is asked just before them, as a connection may have taken its time; ``kept`` is what it said.
+    """
 
     began = False
+    kept: str | None = None
 
-    def __init__(self, value: bytes) -> None:
+    def __init__(self, value: bytes, held_back: Callable[[], str | None]) -> None:
         super().__init__(value, content_type="application/json")
         self._size = len(value)
+        self._held_back = held_back
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """As text, for aiohttp's own use."""
@@ -225,6 +234,9 @@ class Body(aiohttp.Payload):
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         """Send it; aiohttp passes the length that it has from here."""
         del content_length
+        self.kept = self._held_back()
+        if self.kept:
+            raise OSError(self.kept)
         self.began = True
         await writer.write(self._value)
 
