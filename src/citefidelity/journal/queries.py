@@ -4,7 +4,7 @@ import apsw
 
 from citefidelity.journal.connection import scalar
 
-_SINCE_REOPENED = """
+SINCE_REOPENED = """
 seq > coalesce((SELECT max(r.seq) FROM reopened r WHERE r.screening = settled.screening
                 AND r.citation = settled.citation AND r.instance_id = settled.instance_id), 0)
 """
@@ -88,4 +88,4 @@ def which_count(connection: apsw.Connection, sql: str) -> str:
     Where nothing was ever reopened that is always so, and asking it of a million rows would take a third of the time.
     """
     any_reopened = scalar(connection, "SELECT EXISTS (SELECT 1 FROM reopened)")
-    return sql.replace("{counts}", _SINCE_REOPENED if any_reopened else "true")
+    return sql.replace("{counts}", SINCE_REOPENED if any_reopened else "true")
