@@ -14,6 +14,7 @@ from citefidelity.clock import SystemClock
 from citefidelity.config.settings import Settings
 from citefidelity.errors import StoreError
 from citefidelity.reading import journal_of, status_of
+from citefidelity.results.index import ResultsIndex
 from citefidelity.views.observing import status_path
 from citefidelity.web.guard import Guard
 from citefidelity.web.listener import Listener, Serving
@@ -47,7 +48,8 @@ async def serve(
     journal = await journal_of(settings)
     await _require_something(settings, journal)
     watching = Watching(journal, lambda: status_of(settings), SystemClock())
-    app = Guard(application(Site(settings, journal, watching, command)), listener.names, listener.token)
+    results = ResultsIndex(journal, settings.screening, SystemClock())
+    app = Guard(application(Site(settings, journal, watching, results, command)), listener.names, listener.token)
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -62,6 +64,7 @@ async def serve(
         sampling = group.create_task(watching.watch())
         ending = group.create_task(_end(server, stop))
         await server.serve([listener.socket])
+        await results.close()
         sampling.cancel()
         ending.cancel()
 

@@ -12,6 +12,7 @@ from nicegui import ui
 
 from citefidelity.config.settings import Settings
 from citefidelity.records import CitationKey
+from citefidelity.results.index import ResultsIndex
 from citefidelity.web.parts import attributed, box, heading, text
 from citefidelity.web.watching import Watching
 
@@ -27,12 +28,14 @@ class Site:
         settings: as of every command; the store, the screening and the partition are those that are shown.
         journal: the journal's path; whether it is there yet is for the reader to see.
         watching: the numbers of the run, sampled once for all pages.
+        results: the outcomes of the screening, to filter and search.
         command: ``citefidelity LINE`` on the same store, journal and screening, quoted for a shell, to copy.
     """
 
     settings: Settings
     journal: Path
     watching: Watching
+    results: ResultsIndex
     command: Callable[[str], str]
 
     @property
