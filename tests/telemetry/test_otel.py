@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import pytest
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from opentelemetry.semconv._incubating.metrics import gen_ai_metrics
 from opentelemetry.semconv.attributes import error_attributes, http_attributes, server_attributes
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
 import citefidelity
 from citefidelity.errors import UsageError
@@ -128,6 +130,24 @@ async def test_the_standard_variables_count(store: str, tmp_path: Path, monkeypa
         assert {headers["x-tenant"] for headers in collector.headers} == {"papers"}
         with pytest.raises(IndexError):
             collector.histograms()
+
+
+async def test_within_a_span_of_the_caller_calls_are_its_children(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a notebook that traces itself the calls are in its trace; else each is a trace of its own."""
+    caller = SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    async with Collector() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        with use_span(NonRecordingSpan(caller)):
+            await ran(store, tmp_path, limit=2)
+        within = collector.spans()
+        await ran(store, tmp_path)
+        outside = collector.spans()[len(within) :]
+    assert {base64.b64decode(span["parentSpanId"]) for span in within} == {(0xDEF).to_bytes(8)}
+    assert len({span["traceId"] for span in within}) == 1
+    assert len({span["traceId"] for span in outside}) == len(outside) == 12
+    assert not [span for span in outside if "parentSpanId" in span]
 
 
 @pytest.mark.parametrize("way", ["away", "refusing", "silent"])
