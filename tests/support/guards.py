@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-FOREIGN_PREFIXES = ("OPENAI_", "DEEPSEEK_", "NEO4J_", "CITEFIDELITY_")
+FOREIGN_PREFIXES = ("OPENAI_", "DEEPSEEK_", "NEO4J_", "CITEFIDELITY_", "OTEL_")
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "FTP_PROXY")
 
 SKIPS_ALLOWED_IN_CI = ("needs ../shared", "the real citations are not here", "needs root", "must not be root")
