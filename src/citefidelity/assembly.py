@@ -11,7 +11,8 @@ import msgspec
 from citefidelity.conclude import Concluder, Style
 from citefidelity.deadlines import Deadlines
 from citefidelity.deliver import BOUND, Deliverer
-from citefidelity.engine import Engine, Limits, Parts
+from citefidelity.engine import Engine
+from citefidelity.engine_parts import Limits, Parts
 from citefidelity.meter import Gauges, Meter
 from citefidelity.pacing.admission import Admission, Budget
 from citefidelity.ports import Claim, Clock, Holder, Journal, Model, Price, Store

@@ -10,21 +10,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Literal
 
-import msgspec
-
-from citefidelity.conclude import Concluder
-from citefidelity.deadlines import Deadlines
-from citefidelity.deliver import Deliverer
+from citefidelity.engine_parts import Limits, Parts
 from citefidelity.errors import StoreError
 from citefidelity.facts import Asked, ContextPast, Fact, Settled
 from citefidelity.kinds import FailureKind, ProviderFault
 from citefidelity.line import Line
-from citefidelity.meter import Meter
 from citefidelity.opening import Job, Opened, open_citation
-from citefidelity.pacing.admission import Admission
 from citefidelity.pacing.calls import Halt
-from citefidelity.ports import CallFault, Claim, Clock, Journal, Model, Question, RawReply, Source, ToDo
-from citefidelity.prompt import Prompter
+from citefidelity.ports import CallFault, Question, RawReply, ToDo
 from citefidelity.records import Citation, CitationKey, Unusable
 from citefidelity.rulings import Again, Leave, PushBack, Ruling, Settle
 
@@ -34,47 +27,13 @@ CITATIONS_A_TURN = 16
 """Citations opened before the loop may turn: rendering is pure computing and would hold everybody up."""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What bounds one run. ``citations`` is ``--limit``; times are seconds."""
-
-    concurrency: int
-    citation_workers: int
-    citations: int | None = None
-    max_time: float | None = None
-    grace: float = 20.0
-
-
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything an engine works with."""
-
-    source: Source
-    journal: Journal
-    model: Model
-    prompter: Prompter
-    concluder: Concluder
-    deliverer: Deliverer
-    admission: Admission
-    deadlines: Deadlines
-    claim: Claim
-    meter: Meter
-    clock: Clock
-
-
 class Engine:
     """One run over one source. Built for one use."""
 
     def __init__(self, parts: Parts, limits: Limits) -> None:
         self._parts = parts
         self._limits = limits
-        self._line = Line(
-            admission=parts.admission,
-            claim=parts.claim,
-            clock=parts.clock,
-            store_is_full=lambda: parts.deliverer.full,
-        )
-        self._line.halted = self._halted
-        self._line.claim_lost = self._store_lost
-        self._line.taken = self._look_for_room
+        self._line = self._new_line()
         self._room_made = asyncio.Event()
         self._open = self._citations_asked = self._successes = 0
         self._limit_reached = False
@@ -94,11 +53,10 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._parts.deliverer.run())
-                # Its end is the end of all that may still bring a citation to the deliverer.
-                async with asyncio.TaskGroup() as asking:
-                    asking.create_task(self._feed(to_do, asking))
-                    for _ in range(self._limits.concurrency):
-                        asking.create_task(self._work())
+                await self._feed_and_ask(to_do)
+                while self._line.overtaken and not self.stopped:
+                    self._start_over()
+                    await self._feed_and_ask(to_do)
                 self._parts.deliverer.close()
         finally:
             for timer in (time_is_up, self._grace):
@@ -119,6 +77,33 @@ class Engine:
         self._parts.deliverer.hurry()
         self._room_made.set()
 
+    async def _feed_and_ask(self, to_do: ToDo) -> None:
+        """Its end is the end of all that may still bring a citation to the deliverer."""
+        async with asyncio.TaskGroup() as asking:
+            asking.create_task(self._feed(to_do, asking))
+            for _ in range(self._limits.concurrency):
+                asking.create_task(self._work())
+
+    def _start_over(self) -> None:
+        """Another run has had the claim: what was read before, and is still to ask, may have been asked by that one."""
+        self._parts.meter.citations -= self._open
+        self._parts.meter.contexts -= self._line.unfinished
+        self._citations_asked -= self._open
+        self._open = 0
+        self._limit_reached = False
+        self._line = self._new_line()
+
+    def _new_line(self) -> Line:
+        parts = self._parts
+        line = Line(
+            admission=parts.admission,
+            claim=parts.claim,
+            clock=parts.clock,
+            store_is_full=lambda: parts.deliverer.full,
+        )
+        line.halted, line.claim_lost, line.taken = self._halted, self._store_lost, self._look_for_room
+        return line
+
     # Feeding: citations are opened only as fast as their contexts are wanted.
 
     async def _feed(self, to_do: ToDo, group: asyncio.TaskGroup) -> None:
@@ -128,13 +113,13 @@ class Engine:
                 past = await self._parts.journal.recall(to_do.screening, keys)
                 for number, found in enumerate(page):
                     if isinstance(found, Unusable):
+                        self._parts.meter.undeliverable += found.key not in self.unusable
                         self.unusable[found.key] = found
-                        self._parts.meter.undeliverable += 1
                         continue
                     if number % CITATIONS_A_TURN == 0:
                         await asyncio.sleep(0)
                     await self._room()
-                    if self.stopped or not self._take_up(found, past.get(found.key, {}), group):
+                    if self._line.closed or not self._take_up(found, past.get(found.key, {}), group):
                         return
         except StoreError as error:
             self._store_lost(error)
@@ -143,7 +128,7 @@ class Engine:
 
     async def _room(self) -> None:
         """Wait until more contexts are wanted: few are ready, not too many citations are open, the store keeps up."""
-        while not self.stopped and not self._wants_more():
+        while not self._line.closed and not self._wants_more():
             self._room_made.clear()
             await self._room_made.wait()
 
@@ -153,7 +138,7 @@ class Engine:
         return len(self._line) < limits.concurrency and self._open < limits.citation_workers and not full
 
     def _look_for_room(self) -> None:
-        if not self._room_made.is_set() and self._wants_more():
+        if not self._room_made.is_set() and (self._line.closed or self._wants_more()):
             self._room_made.set()
 
     def _store_has_room(self) -> None:

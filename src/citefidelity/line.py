@@ -43,9 +43,14 @@ class Line:
         self._parked: deque[asyncio.Future[Job | None]] = deque()
         self._later: set[asyncio.TimerHandle] = set()
         self._wake: asyncio.TimerHandle | None = None
-        self._unfinished = 0
+        self.unfinished = 0
+        """Contexts that were added and are not done with, in this run."""
         self._more_to_come = True
-        self._closed = False
+        self._losses = claim.losses()
+        self.closed = False
+        """Whether nothing is handed out any more."""
+        self.overtaken = False
+        """Whether it was closed because another run has had the claim since it was made."""
         self._unsure_since: float | None = None
         self.halted: Callable[[Halt], None] = lambda _: None
         """Called when admission says that the run must stop."""
@@ -60,13 +65,13 @@ class Line:
 
     def add(self, jobs: list[Job]) -> None:
         """Put new contexts into the line."""
-        self._unfinished += len(jobs)
+        self.unfinished += len(jobs)
         self._ready.extend(jobs)
         self.pump()
 
     def again(self, job: Job, delay: float) -> None:
         """Put a context back, to be asked after ``delay`` seconds; no slot is held meanwhile."""
-        if delay <= 0 or self._closed:
+        if delay <= 0 or self.closed:
             self._back(job)
             return
 
@@ -79,19 +84,19 @@ class Line:
 
     def finished(self) -> None:
         """A context that was handed out will not come back in this run."""
-        self._unfinished -= 1
-        if not self._unfinished and not self._more_to_come:
+        self.unfinished -= 1
+        if not self.unfinished and not self._more_to_come:
             self.close()
 
     def end(self) -> None:
         """No new context comes; the line closes when those in it are finished."""
         self._more_to_come = False
-        if not self._unfinished:
+        if not self.unfinished:
             self.close()
 
     def close(self) -> None:
         """Hand out nothing more: every worker that asks gets None."""
-        self._closed = True
+        self.closed = True
         for handle in (*self._later, self._wake):
             if handle is not None:
                 handle.cancel()
@@ -102,12 +107,17 @@ class Line:
 
     def take(self) -> Job | None:
         """The next context, if one may be asked right now; its call is then admitted."""
-        if self._closed or not self._ready or self._store_is_full():
+        if self.closed or not self._ready or self._store_is_full():
             return None
         if not self.claim_holds():
             self._wait_for_claim()
             return None
         self._unsure_since = None
+        if self._claim.losses() != self._losses:
+            self.overtaken = True
+            self.close()
+            self.taken()
+            return None
         wait = self._admission.try_enter(self._ready[0].load)
         if wait == 0:
             job = self._ready.popleft()
@@ -124,7 +134,7 @@ class Line:
     async def next(self) -> Job | None:
         """Wait for a context; None when the line is closed."""
         job = self.take()
-        if job is not None or self._closed:
+        if job is not None or self.closed:
             return job
         future: asyncio.Future[Job | None] = asyncio.get_running_loop().create_future()
         self._parked.append(future)
@@ -144,7 +154,7 @@ class Line:
 
     def held_back(self) -> str | None:
         """Why a request must not leave at this moment, though its context was handed out."""
-        if self._closed:
+        if self.closed:
             return "the run was stopped before the request left"
         if not self.claim_holds():
             return "the claim on the store was not surely held"
@@ -160,7 +170,7 @@ class Line:
             self._pump_in(CLAIM_CHECK_S)
 
     def _back(self, job: Job) -> None:
-        if not self._closed:
+        if not self.closed:
             self._ready.appendleft(job)
             self.pump()
 

@@ -191,6 +191,9 @@ class Claim(Protocol):
     def holds_until(self) -> float:
         """Monotonic time up to which the claim is surely ours; infinity for a lock of the operating system."""
 
+    def losses(self) -> int:
+        """How often it was lost to another owner, and had again: what was read before may be done by now."""
+
     async def release(self) -> None:
         """Give it back; safe to call twice."""
 

@@ -13,6 +13,7 @@ from citefidelity.testing.faults_journal import FailingJournal, SlowJournal
 from citefidelity.testing.journal import MemoryJournal
 from citefidelity.testing.model import ScriptedModel
 from citefidelity.testing.store import MemoryStore
+from citefidelity.views.report import RunReport
 from support.bench import assert_right, at, open_attempts, outcomes, screen, usable
 from support.makers import make_record
 from support.virtual_time import VirtualClock, run_virtual
@@ -163,15 +164,19 @@ def test_what_is_done_elsewhere_and_was_to_be_taken_is_left_when_it_is_not() -> 
 
 
 class LapsingClaim:
-    """Surely ours up to a time, and again from another."""
+    """Surely ours up to a time, and again from another; meanwhile it was another's, if told."""
 
-    def __init__(self, lost: float, again: float) -> None:
-        self._lost, self._again = lost, again
+    def __init__(self, lost: float, again: float, *, overtaken: bool = False) -> None:
+        self._lost, self._again, self._overtaken = lost, again, overtaken
 
     def holds_until(self) -> float:
         """As it stands at this moment."""
         now = asyncio.get_running_loop().time()
         return now + 15 if now >= self._again else self._lost
+
+    def losses(self) -> int:
+        """Once, if at all."""
+        return int(self._overtaken and asyncio.get_running_loop().time() >= self._again)
 
     async def release(self) -> None:
         """Nothing is held."""
@@ -202,6 +207,30 @@ def test_a_claim_that_lapses_while_asked_is_noted_lets_nothing_leave() -> None:
         assert not [hit for hit in model.hits if 2.5 < hit.arrived < 20]
         assert (ran.numbers.answered, model.stats().received) == (30, 30)
         assert [fact for fact in inner.facts if isinstance(fact, Ended) and not fact.sent]
+
+    run_virtual(main())
+
+
+@pytest.mark.guarantee("G3", "G5")
+@pytest.mark.parametrize("limit", [None, 80])
+def test_what_another_run_has_done_meanwhile_is_not_asked_again(limit: int | None) -> None:
+    """A run that was overtaken looks at the store anew when it has its claim again: nothing that it had read counts."""
+
+    async def main() -> None:
+        store, model = memory(100), ScriptedModel(VirtualClock(), latency=(1, 1))
+
+        async def overtake() -> RunReport:
+            await asyncio.sleep(10)
+            return (await screen(store, MemoryJournal(), model, run="run-2", limit=30)).report
+
+        ran, theirs = await asyncio.gather(
+            screen(store, MemoryJournal(), model, limit=limit, claim=LapsingClaim(5.5, 60.0, overtaken=True)),
+            overtake(),
+        )
+        ours = ran.report
+        assert (model.stats().duplicates, theirs.delivered) == (0, 30)
+        assert (ours.stopped, ours.remaining) == ("complete", 0)
+        assert (ours.delivered, ours.answered, ours.citations, ours.contexts, ours.left) == (70, 70, 70, 70, 0)
 
     run_virtual(main())
 

@@ -120,3 +120,28 @@ async def test_killed_between_a_commit_and_its_mark(place: Neo4jPlace, tmp_path:
         assert {row["run"] for row in await place.query(RUNS)} == {written["run"], report["run_id"]}
         assert report["delivered"] < CITATIONS
         await runs.assert_settled(CONTEXTS, maybe_paid=report["maybe_paid"])
+
+
+@pytest.mark.guarantee("G3", "G5")
+async def test_stopped_past_its_claim_while_a_second_run_works(place: Neo4jPlace, tmp_path: Path) -> None:
+    """A run that slept while another took over asks nothing until that one has ended, and then what is still to do."""
+    seen = Seen()
+    async with graph_runs(place, tmp_path, script=seen) as runs:
+        await runs.fill(CITATIONS)
+        async with process(runs, "first") as first:
+            await seen.asked("first", 10)
+            first.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(CLAIM_LIFE_S)
+            # Slow enough to be at work still when the first one wakes up.
+            elsewhere = {"journal": tmp_path / "second.journal", "concurrency": 1}
+            async with process(runs, "second", "--new-journal", **elsewhere) as second:
+                await seen.asked("second", 10)
+                before = seen.prompts["first"].copy()
+                first.send_signal(signal.SIGCONT)
+                theirs = await report_of(second)
+                assert seen.prompts["first"] == before, "it asked while another had the claim"
+            ours = await report_of(first)
+        assert (theirs["stopped"], theirs["remaining"]) == ("complete", 0)
+        assert (ours["stopped"], ours["remaining"]) == ("complete", 0)
+        again = [prompt for prompt in seen.prompts["first"][len(before) :] if prompt in seen.prompts["second"]]
+        assert again == [], "it asked what the other had delivered"

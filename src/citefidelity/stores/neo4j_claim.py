@@ -46,12 +46,17 @@ class Neo4jClaim:
         self._token = token
         self._sure_until = sure_until
         self._released = False
+        self._losses = 0
         # The port gives a claim no task group to live in; release() awaits this task, so no error of it is lost.
         self._renewing = asyncio.create_task(self._keep(), name="renew claim")
 
     def holds_until(self) -> float:
         """Monotonic time: half a claim's life after the last renewal that the server confirmed."""
         return self._sure_until
+
+    def losses(self) -> int:
+        """How often it had to be taken anew, because another owner had removed what was left of it."""
+        return self._losses
 
     async def release(self) -> None:
         """Give it back; safe to call twice. Where the server is away, it ends by itself."""
@@ -91,7 +96,10 @@ class Neo4jClaim:
         if await self._graph.write(work):
             self._sure_until = sent + SURE_S
         else:
-            self._token, self._sure_until = await _take(self._graph, self._wanted)
+            self._token, sure_until = await _take(self._graph, self._wanted)
+            # Counted first: who sees that it is ours again has to see that it was not.
+            self._losses += 1
+            self._sure_until = sure_until
 
 
 async def take_claim(graph: Graph, wanted: Wanted) -> Neo4jClaim:

@@ -45,6 +45,10 @@ class FileClaim:
         """Nobody takes it away."""
         return inf
 
+    def losses(self) -> int:
+        """Nobody takes it away."""
+        return 0
+
     async def release(self) -> None:
         """Give it back; safe to call twice."""
         if self._file is not None:

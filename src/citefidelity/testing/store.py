@@ -55,6 +55,10 @@ class MemoryClaim:
         """Nothing takes it away."""
         return float("inf")
 
+    def losses(self) -> int:
+        """Nothing takes it away."""
+        return 0
+
     async def release(self) -> None:
         """Give it back; safe to call twice."""
         if self in self._claims:
