@@ -17,8 +17,9 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "FTP_PROXY")
 SKIPS_ALLOWED_IN_CI = ("needs ../shared", "the real citations are not here", "needs root", "must not be root")
 """What a CI machine may lack: how the reason of such a skip begins. Any other skipped test fails there."""
 
-LIVES_ON = "java"
-"""The one child process that a test may leave behind: the Neo4j server, shared by all tests of one process."""
+LIVES_ON = ("java", "chromium", "chrome")
+"""The child processes that a test may leave behind, by how their names begin: the Neo4j server, shared by all tests of
+one process, and the browser, shared by those of one file."""
 
 
 class NetworkUsed(Exception):
@@ -76,7 +77,7 @@ def end_leftovers(before: set[psutil.Process]) -> list[str]:
     for process in children() - before:
         try:
             name, command = process.name(), " ".join(process.cmdline())
-            if name == LIVES_ON:
+            if name.startswith(LIVES_ON):
                 continue
             process.kill()
         except psutil.NoSuchProcess:

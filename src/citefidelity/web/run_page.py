@@ -16,7 +16,7 @@ from citefidelity.views.status_rows import elsewhere, journal_rows, screening_ro
 from citefidelity.web.parts import Plot, attributed, box, counted, heading, pairs, text
 from citefidelity.web.site import RUN, Site, results_url
 from citefidelity.web.tiles import TILES
-from citefidelity.web.watching import Course
+from citefidelity.web.watching import LOOK_EVERY_S, Course
 
 Column = Sequence[float | None]
 
@@ -66,7 +66,7 @@ def run_page(site: Site) -> None:
             standing.show(await site.watching.status.get())
 
         look()
-        ui.timer(EVERY_S, look)
+        ui.timer(LOOK_EVERY_S, look)
         ui.timer(EVERY_S, take_stock)
 
 

@@ -12,9 +12,12 @@ from typing import Literal
 
 from citefidelity.journal import current_holder
 from citefidelity.ports import Clock
-from citefidelity.views.observing import EVERY_S, LiveStatus
+from citefidelity.views.observing import LiveStatus
 from citefidelity.views.status import Status, read_last
 from citefidelity.web.seldom import Seldom
+
+LOOK_EVERY_S = 0.5
+"""A run writes its numbers every two seconds: they are seen soon after."""
 
 Course = Literal["none", "running", "ended", "killed"]
 
@@ -41,7 +44,7 @@ class Watching:
         """Look until cancelled."""
         while True:
             await self.look()
-            await self._clock.sleep(EVERY_S)
+            await self._clock.sleep(LOOK_EVERY_S)
 
     async def look(self) -> None:
         """Read the status file once."""
