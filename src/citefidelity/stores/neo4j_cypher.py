@@ -160,8 +160,9 @@ ORDER BY i
         """Lock the citations of these rows, look, and write where this screening has not been; says which it was.
 
         Each result comes once, with the places of its rows in ``$rows``. A key without an edge is in none of them, and
-        there is no result at all where there is no such screening. Setting a property takes the lock; taking it off again leaves nothing behind. The name of
-        the property that is read after that is a parameter, as the planner could else read it once, before the lock.
+        there is no result at all where there is no such screening. Setting a property takes the lock; taking it off
+        again leaves nothing behind. The name of the property that is read after that is a parameter, as the planner
+        could else read it once, before the lock.
         """
         names = self.names
         copied = ", ".join(f"{name}: outcome[{at}]" for at, name in enumerate(OUTCOME_PROPERTIES))
