@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from support.cli import PROGRAM, clean_environ, run_cli
 from support.makers import make_line
 
+WATCH = re.compile(r"Watch it in a browser: (\S+)")
 ANY_PORT = ("--web-address", "127.0.0.1:0")
 
 
@@ -64,3 +66,30 @@ def pages(directory: Path, *flags: str, env: Mapping[str, str] | None = None) ->
             said = process.stderr.read()
             process.wait(10)
     assert (process.returncode, said) == (0, "")
+
+
+class Running(NamedTuple):
+    """A run under way, and where to watch it."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+
+@contextmanager
+def running(directory: Path, url: str, *flags: str) -> Iterator[Running]:
+    """``run --web``, in a process of its own; ended with the block."""
+    command = [*PROGRAM, "run", "--base-url", url, "--model", "m", "--json", "--web", *ANY_PORT, *flags]
+    with subprocess.Popen(
+        command,
+        cwd=directory,
+        env=clean_environ(directory),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stderr is not None
+        try:
+            found = next(filter(None, map(WATCH.search, process.stderr)))
+            yield Running(process, found[1])
+        finally:
+            process.kill()

@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,41 +15,13 @@ from playwright.sync_api import Browser, Page
 from citefidelity.meter import Snapshot
 from citefidelity.web.tiles import TILES
 from support.browser import PHONE, browser_mark, is_too_wide, visit
-from support.cli import PROGRAM, clean_environ, provider
-from support.pages import ANY_PORT, fill, pages, screen, status
+from support.cli import provider
+from support.pages import fill, pages, running, screen, status
 
 pytestmark = browser_mark
 
-WATCH = re.compile(r"Watch it in a browser: (\S+)")
 AS_OF = re.compile(r"As of (\S+)\.$")
 SECONDS = 30
-
-
-class Running(NamedTuple):
-    """A run under way, and where to watch it."""
-
-    process: subprocess.Popen[str]
-    url: str
-
-
-@contextmanager
-def running(directory: Path, url: str, *flags: str) -> Iterator[Running]:
-    """``run --web``, in a process of its own; ended with the block."""
-    command = [*PROGRAM, "run", "--base-url", url, "--model", "m", "--json", "--web", *ANY_PORT, *flags]
-    with subprocess.Popen(
-        command,
-        cwd=directory,
-        env=clean_environ(directory),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    ) as process:
-        assert process.stderr is not None
-        try:
-            found = next(filter(None, map(WATCH.search, process.stderr)))
-            yield Running(process, found[1])
-        finally:
-            process.kill()
 
 
 class Seen(NamedTuple):
