@@ -30,6 +30,7 @@ from citefidelity.config.addresses import (
 )
 from citefidelity.config.settings import Settings
 from citefidelity.errors import StoreError, UsageError
+from citefidelity.inspection import GraphFacts
 from citefidelity.interrupts import Interrupts, interrupts_handled
 from citefidelity.journal import JournalReader, SqliteJournal, Totals, open_journal
 from citefidelity.machine import memory_bytes
@@ -78,12 +79,7 @@ async def open_store(settings: Settings, *, create: bool = False) -> Store:
         from citefidelity.stores.sqlite import open_sqlite  # noqa: PLC0415 - as above
 
         return await open_sqlite(address.path, create=create, clock=SystemClock())
-    if importlib.util.find_spec("neo4j") is None:
-        raise UsageError(
-            "The driver for Neo4j is not installed. Nothing was read or written.",
-            "pip install 'citefidelity[neo4j]'",
-            kind="no_neo4j_driver",
-        )
+    _require_driver()
     from citefidelity.stores.neo4j import open_neo4j  # noqa: PLC0415 - as above
 
     return await open_neo4j(
@@ -93,6 +89,32 @@ async def open_store(settings: Settings, *, create: bool = False) -> Store:
         names=settings.graph,
         clock=SystemClock(),
     )
+
+
+async def inspect_graph(settings: Settings) -> GraphFacts | None:
+    """What a look at the graph of these settings finds, before anything is made there; None of an embedded store.
+
+    Raises:
+        UsageError: the driver is not installed.
+        StoreError: the server does not answer, or refuses this user.
+    """
+    if isinstance(settings.store, EmbeddedAddress):
+        return None
+    _require_driver()
+    from citefidelity.stores.neo4j import inspect_neo4j  # noqa: PLC0415 - as in open_store
+
+    return await inspect_neo4j(
+        settings.store, username=settings.neo4j_username, password=settings.neo4j_password, names=settings.graph
+    )
+
+
+def _require_driver() -> None:
+    if importlib.util.find_spec("neo4j") is None:
+        raise UsageError(
+            "The driver for Neo4j is not installed. Nothing was read or written.",
+            "pip install 'citefidelity[neo4j]'",
+            kind="no_neo4j_driver",
+        )
 
 
 async def journal_path(settings: Settings, store: Store) -> Path:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import platform
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import apsw
 
-from citefidelity.app import journal_path, open_store, settled_spec
+from citefidelity.app import journal_path, settled_spec
 from citefidelity.asking import FILES_BESIDE_CALLS, chat_for, make_room_for_connections, price_for
 from citefidelity.clock import SystemClock
 from citefidelity.config.base_url import LOOPBACK
@@ -29,6 +27,8 @@ from citefidelity.doctor import (
     refused,
     warning,
 )
+from citefidelity.doctor_store import check_versions
+from citefidelity.doctoring_store import store_examined
 from citefidelity.errors import ProviderError, StoreError, UsageError
 from citefidelity.journal import current_holder
 from citefidelity.journal.filesystem import check_lock_and_flush, cloud_folder, is_there, network_filesystem
@@ -44,18 +44,14 @@ LONGEST_S = 60.0
 async def checkup(settings: Settings, clock: Clock | None = None) -> Checkup:
     """Look at everything that a run with these settings needs; what is missing is a finding, never an exception."""
     clock = clock or SystemClock()
-    checks = [_versions(), _open_files(settings.concurrency)]
-    async with _store(settings, checks) as store:
+    checks = [check_versions(platform.python_version(), apsw.sqlite_lib_version()), _open_files(settings.concurrency)]
+    async with store_examined(settings, checks, clock) as store:
         path = await _journal(settings, store, checks)
         spec = await _spec(settings, store, path, checks)
     if spec is not None:
         checks += await _price(settings, spec, clock)
         checks += await _provider(settings, spec, clock)
     return Checkup(checks=checks)
-
-
-def _versions() -> Check:
-    return ok("versions", "machine", f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}")
 
 
 def _open_files(concurrency: int) -> Check:
@@ -65,25 +61,6 @@ def _open_files(concurrency: int) -> Check:
         return refused("open files", "machine", error)
     needed = concurrency + FILES_BESIDE_CALLS
     return ok("open files", "machine", f"{needed} can be open, as {concurrency} calls in flight need them")
-
-
-@asynccontextmanager
-async def _store(settings: Settings, checks: list[Check]) -> AsyncIterator[Store | None]:
-    try:
-        store = await open_store(settings)
-    except (StoreError, UsageError) as error:
-        checks.append(refused("store", "store", error))
-        yield None
-        return
-    try:
-        try:
-            counts = await store.counts(settings.screening, settings.partition)
-            checks.append(ok("store", "store", f"{counts.citations:,} citations, {counts.to_do:,} to do"))
-        except StoreError as error:
-            checks.append(refused("store", "store", error))
-        yield store
-    finally:
-        await store.close()
 
 
 async def _journal(settings: Settings, store: Store | None, checks: list[Check]) -> Path | None:

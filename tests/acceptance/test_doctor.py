@@ -13,6 +13,7 @@ from citefidelity.config.loading import load_settings
 from citefidelity.doctor import Checkup
 from citefidelity.doctoring import checkup
 from citefidelity.journal import open_journal
+from citefidelity.records import WHOLE
 from citefidelity.stores.sqlite import open_sqlite
 from citefidelity.testing.provider import ScriptedProvider
 from support.cli import call_cli, provider
@@ -52,7 +53,7 @@ async def test_all_is_well(place: Path) -> None:
         assert report.exit_code == 0
         assert set(results) == {
             "versions", "open files", "store", "journal", "space", "other runs", "spec", "price", "proxy", "server",
-            "key", "model", "clock", "balance",
+            "key", "model", "clock", "balance", "store's place", "claims", "evidence", "records", "done elsewhere",
         }  # fmt: skip
         assert server.stats().received == 0
     assert files(place) == before
@@ -99,6 +100,48 @@ async def test_a_store_that_is_not_there(place: Path) -> None:
     async with ScriptedProvider() as server:
         report, results = await found(place, server.base_url, store=f"sqlite:///{place / 'none.db'}")
         assert (results["store"], results["model"], report.exit_code) == ("failure", "ok", 5)
+
+
+async def test_what_a_store_holds_that_cannot_be_judged(place: Path) -> None:
+    """Contexts without evidence are counted, and a store without citations is named; neither is a failure."""
+    store = await open_sqlite(place / "store.db", create=False, clock=SystemClock())
+    await store.put([make_record(9, contexts=[{"instance_id": 1, "context_text": "As shown [9]."}])])
+    await store.close()
+    await (await open_sqlite(place / "empty.db", create=True, clock=SystemClock())).close()
+    async with ScriptedProvider() as server:
+        report, results = await found(place, server.base_url)
+        assert (results["evidence"], report.exit_code) == ("warning", 0)
+        assert any("1 of 4 contexts to do have no evidence" in check.message for check in report.checks)
+        report, results = await found(place, server.base_url, store=f"sqlite:///{place / 'empty.db'}")
+        assert (results["store"], report.exit_code) == ("warning", 0)
+
+
+async def test_who_works_on_the_store(place: Path) -> None:
+    """A claim is named with its owner; one that leaves room for this run is no warning."""
+    store = await open_sqlite(place / "store.db", create=False, clock=SystemClock())
+    async with ScriptedProvider() as server:
+        claim = await store.claim("other", WHOLE, make_holder(at=SystemClock().wall()))
+        _, results = await found(place, server.base_url)
+        assert results["claims"] == "ok"
+        await claim.release()
+        claim = await store.claim("main", WHOLE, make_holder(at=SystemClock().wall()))
+        report, results = await found(place, server.base_url)
+        assert (results["claims"], report.exit_code) == ("warning", 0)
+        assert any("pid 4711" in check.message for check in report.checks if check.name == "claims")
+        await claim.release()
+        _, results = await found(place, server.base_url)
+        assert results["claims"] == "ok"
+    await store.close()
+
+
+async def test_a_store_in_a_folder_that_is_kept_in_step(place: Path) -> None:
+    """A copy that a service makes half way is told of before it happens, for the store and for its journal."""
+    folder = place / "Nextcloud"
+    folder.mkdir()
+    await (await open_sqlite(folder / "store.db", create=True, clock=SystemClock())).close()
+    async with ScriptedProvider() as server:
+        _, results = await found(place, server.base_url, store=f"sqlite:///{folder / 'store.db'}")
+    assert (results["store's place"], results["journal"]) == ("warning", "warning")
 
 
 async def test_a_run_that_is_under_way_and_a_journal_that_is_none(place: Path) -> None:

@@ -51,7 +51,22 @@ _NETWORK = frozenset(
         "webdav",
     )
 )
-_CLOUD_FOLDERS = ("Dropbox", "OneDrive", "Google Drive", "GoogleDrive", "iCloud", "Mobile Documents")
+_CLOUD_FOLDERS = (
+    "Box Sync",
+    "CloudStorage",
+    "Dropbox",
+    "Google Drive",
+    "GoogleDrive",
+    "iCloud",
+    "MEGAsync",
+    "Mobile Documents",
+    "Nextcloud",
+    "OneDrive",
+    "ownCloud",
+    "pCloud",
+    "Seafile",
+    "Syncthing",
+)
 
 
 def network_filesystem(path: Path) -> str | None:

@@ -16,14 +16,16 @@ from citefidelity.config.addresses import Neo4jAddress
 from citefidelity.config.graph_names import GraphNames
 from citefidelity.config.secret import Secret
 from citefidelity.damage import Edge, Mend
+from citefidelity.inspection import GraphFacts, Standing
 from citefidelity.ports import Claim, Clock, Found, Holder, JournalRow, PoolUse, Put, ScreeningRow, StoreCounts, ToDo
 from citefidelity.records import WHOLE, CitationKey, Delivery, Partition, Receipt, Record, StoredCitation
 from citefidelity.stores import neo4j_registry as registry
-from citefidelity.stores.neo4j_claim import Neo4jClaim, Wanted, take_claim
+from citefidelity.stores.neo4j_claim import Neo4jClaim, Wanted, standing_claims, take_claim
 from citefidelity.stores.neo4j_cypher import Cypher
 from citefidelity.stores.neo4j_errors import in_our_words
 from citefidelity.stores.neo4j_graph import Graph, Limits, make_driver
 from citefidelity.stores.neo4j_importing import Importer
+from citefidelity.stores.neo4j_inspection import inspect
 from citefidelity.stores.neo4j_reading import Reader
 from citefidelity.stores.neo4j_repair import Repairs
 from citefidelity.stores.neo4j_schema import prepare
@@ -62,12 +64,46 @@ async def open_neo4j(  # noqa: PLR0913 - a composition; what is not given is usu
         StoreUnavailable: the server does not answer.
         StoreError: it refuses the user, or lacks an index that this user may not make.
     """
+    graph = _connected(address, username, password, limits=limits, clock=clock, random=random)
+    try:
+        await prepare(graph, names)
+        return Neo4jStore(graph, names, await registry.store_id(graph))
+    except BaseException:
+        await graph.close()
+        raise
+
+
+async def inspect_neo4j(
+    address: Neo4jAddress,
+    *,
+    username: str | None,
+    password: Secret | None,
+    names: GraphNames = USUAL_NAMES,
+    limits: Limits = USUAL_LIMITS,
+) -> GraphFacts:
+    """Look at a graph and change nothing; takes and raises what :func:`open_neo4j` does."""
+    graph = _connected(address, username, password, limits=limits)
+    try:
+        return await inspect(graph, names)
+    finally:
+        await graph.close()
+
+
+def _connected(  # noqa: PLR0913 - the second half of two functions
+    address: Neo4jAddress,
+    username: str | None,
+    password: Secret | None,
+    *,
+    limits: Limits,
+    clock: Clock | None = None,
+    random: Random | None = None,
+) -> Graph:
     auth = None if password is None else (username or USER, password.reveal())
     try:
         driver = make_driver(address.uri, auth, limits)
     except ConfigurationError as err:
         raise in_our_words(err, str(address)) from err
-    graph = Graph(
+    return Graph(
         driver,
         database=address.database,
         address=str(address),
@@ -76,12 +112,6 @@ async def open_neo4j(  # noqa: PLR0913 - a composition; what is not given is usu
         random=random or Random(),  # noqa: S311 - spreads waits, guards nothing
         limits=limits,
     )
-    try:
-        await prepare(graph, names)
-        return Neo4jStore(graph, names, await registry.store_id(graph))
-    except BaseException:
-        await graph.close()
-        raise
 
 
 class Neo4jStore:
@@ -131,6 +161,10 @@ class Neo4jStore:
         claim = await take_claim(self._graph, Wanted(screening, partition, holder))
         self._claims.append(claim)
         return claim
+
+    async def claims(self) -> Sequence[Standing]:
+        """The claims that stand now, by the server's clock."""
+        return await standing_claims(self._graph)
 
     async def put(self, records: Sequence[Record]) -> Sequence[Put]:
         """Insert or replace, in one transaction; articles that exist are not changed."""

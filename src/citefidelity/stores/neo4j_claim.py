@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from citefidelity.claiming import excludes, held
 from citefidelity.errors import StoreError, StoreHeld
+from citefidelity.inspection import Standing
 from citefidelity.ports import Holder
 from citefidelity.records import Partition
 from citefidelity.stores.neo4j_graph import Graph, Row, Tx
@@ -24,6 +25,7 @@ SURE_S = LIFE_S / 2
 MS = 1_000
 
 _ALL = "MATCH (c:FidelityClaim) RETURN properties(c) AS claim ORDER BY c.at"
+_NOW = "RETURN datetime.realtime().epochMillis AS now"
 _REMOVE = "MATCH (c:FidelityClaim) WHERE c.token IN $tokens DELETE c"
 _MAKE = "CREATE (c:FidelityClaim) SET c = $row"
 _RENEW = "MATCH (c:FidelityClaim {token: $token}) SET c.until = $until RETURN count(c) AS number"
@@ -102,6 +104,21 @@ class Neo4jClaim:
             self._sure_until = sure_until
 
 
+async def standing_claims(graph: Graph) -> list[Standing]:
+    """Those that are not void now, the oldest first. Takes no lock, and so may miss one that is just being taken."""
+
+    async def work(tx: Tx) -> list[Row]:
+        now = (await tx.one(_NOW))["now"]
+        return [row["claim"] for row in await tx.rows(_ALL) if row["claim"]["until"] > now]
+
+    return [
+        Standing(
+            screening=claim.get("screening"), partition=Partition(claim["part"], claim["of"]), holder=_holder(claim)
+        )
+        for claim in await graph.once(work)
+    ]
+
+
 async def take_claim(graph: Graph, wanted: Wanted) -> Neo4jClaim:
     """Take it.
 
@@ -142,8 +159,11 @@ def _refuse_excluded(claim: Row, wanted: Wanted, now: int) -> None:
 
 
 def _held(claim: Row, screening: str | None, partition: Partition, now: int) -> StoreHeld:
-    holder = Holder(host=claim["host"], pid=claim["pid"], command=claim["command"], at=claim["at"] / MS)
-    return held(holder, screening, partition, now / MS)
+    return held(_holder(claim), screening, partition, now / MS)
+
+
+def _holder(claim: Row) -> Holder:
+    return Holder(host=claim["host"], pid=claim["pid"], command=claim["command"], at=claim["at"] / MS)
 
 
 def _row(wanted: Wanted, token: str, now: int) -> Row:

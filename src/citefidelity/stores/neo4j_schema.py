@@ -47,6 +47,12 @@ def needed(names: GraphNames) -> list[Needed]:
     ]
 
 
+async def missing_from(graph: Graph, names: GraphNames) -> list[Needed]:
+    """What is needed and not there."""
+    there = await graph.once(lambda tx: tx.rows(_SHOW))
+    return [one for one in needed(names) if not any(_serves(index, one) for index in there)]
+
+
 async def prepare(graph: Graph, names: GraphNames) -> None:
     """Make what is missing, and wait until all of it is filled.
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from citefidelity.inspection import Standing
 from citefidelity.ports import (
     Claim,
     Clock,
@@ -109,6 +110,10 @@ class SqliteStore:
         claim = await self._desk.claim(screening, partition, holder, self._clock.wall())
         self._claims.append(claim)
         return claim
+
+    async def claims(self) -> Sequence[Standing]:
+        """The claims whose owners live."""
+        return await self._desk.standing()
 
     async def put(self, records: Sequence[Record]) -> Sequence[Put]:
         """Insert or replace, in one transaction."""

@@ -18,6 +18,7 @@ import msgspec
 
 from citefidelity.claiming import excludes, held
 from citefidelity.errors import StoreError
+from citefidelity.inspection import Standing
 from citefidelity.one_thread import OneThread
 from citefidelity.ports import Holder
 from citefidelity.records import Partition
@@ -83,6 +84,20 @@ class ClaimDesk:
         note = _Note(screening, partition, holder)
         path, file = await self._thread.run(self._take, note, now)
         return FileClaim(path, file, self._thread)
+
+    async def standing(self) -> list[Standing]:
+        """The claims that stand now; nothing is made, and nobody is kept out for longer than the look."""
+        return await self._thread.run(self._look)
+
+    def _look(self) -> list[Standing]:
+        if not (self._directory / _GATE).exists():
+            return []
+        # Within the gate: who asks for a claim meanwhile waits, and does not take our look for an owner.
+        with self._gate():
+            return [
+                Standing(screening=note.screening, partition=note.partition, holder=note.holder)
+                for note in self._standing()
+            ]
 
     def _take(self, note: _Note, now: float) -> tuple[Path, int]:
         try:
