@@ -15,7 +15,7 @@ DEPENDENCIES := pyproject.toml --all-extras --excludes requirements/excluded.txt
 # Package registries are written nowhere: each machine has its own way to them. The brackets keep this line out.
 REGISTRY_HOSTS := py[p]i\.org|python[h]osted\.org|crates[.]io|npm[j]s\.(org|com)|maven[.]org|maven[.]apache\.org/maven2|proxy[.]golang|deb[.]debian
 
-.PHONY: help setup browser test test-neo4j check format bench demo neo4j lock wheel clean
+.PHONY: help setup browser test test-neo4j check format bench demo screenshots neo4j lock wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -69,6 +69,9 @@ demo: $(STAMP) ## all of it on a small set, with a local model; no key, no netwo
 bench: $(STAMP) ## speed, side by side with what else there is
 	$(BIN)/python benchmarks/bench.py $(BENCH)
 	$(BIN)/python benchmarks/prefix_cache.py
+
+screenshots: $(STAMP) browser ## the pictures in docs/screenshots anew
+	PYTHONPATH=tests $(BIN)/python -m support.screenshots
 
 neo4j: $(STAMP) ## a Neo4j server in the foreground, to try things out
 	PYTHONPATH=tests $(BIN)/python -m support.neo4j_server

@@ -97,7 +97,7 @@ class Work:
         """One round of one contender against a fresh mock."""
         self.number += 1
         with Mock(self.latency) as mock:
-            command = self._command(contender, mock.url)
+            command = self.command(contender, mock.url)
             began = time.monotonic()
             process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"NO_PROXY": "*"})
             output = process.stdout.read() if process.stdout else b""
@@ -124,9 +124,10 @@ class Work:
         self.number += 1
         with Mock(self.latency) as mock:
             journal = self.directory / f"{self.number}.db.journal"
-            return killed.measure(self._command("ours", mock.url), mock.stats_url, journal)
+            return killed.measure(self.command("ours", mock.url), mock.stats_url, journal)
 
-    def _command(self, contender: str, url: str) -> list[str]:
+    def command(self, contender: str, url: str) -> list[str]:
+        """What to start for this contender, against the mock at ``url``, on a fresh store."""
         if contender != "ours":
             script = HERE / "rivals" / f"{contender}.py"
             return [sys.executable, str(script), url, str(self.bodies), str(self.concurrency)]

@@ -17,7 +17,7 @@ from citefidelity.web.parts import box, copyable, counted, heading, text
 from citefidelity.web.seldom import EVERY_S, Seldom
 from citefidelity.web.site import FAILURES, Site, citation_url, results_url
 
-NO_EVIDENCE = "Import the missing passages; a context whose record has changed is asked by the next run."
+NO_EVIDENCE = "Import the records anew with the missing passages. Then this has the next run ask them:"
 
 
 def failures_page(site: Site) -> None:
@@ -69,7 +69,8 @@ def _group(site: Site, group: FailureGroup, settled: int) -> None:
             text("span", f"{percent(group.contexts / settled)} of all settled", "muted")
         text("p", f"{MEANINGS.get(group.kind, 'A kind that this version does not know').capitalize()}.")
         if group.kind == FailureKind.NO_EVIDENCE:
-            text("p", NO_EVIDENCE)
+            text("p", NO_EVIDENCE, "muted")
+            copyable(site.command("retry --changed"), "Retry what has changed")
         else:
             text("p", "To have the next run ask them again:", "muted")
             copyable(site.command(f"retry --kind {group.kind}"), f"Retry {group.kind}")

@@ -83,6 +83,9 @@ class _Run:
                 self._filled = box("div")
             with box("div", "tiles"):
                 self._tiles = [_tile(one.key, one.name) for one in TILES]
+            heading("Over time")
+            with box("div", "plots"):
+                self._plots = [Plot(one.title, one.names) for one in PLOTS]
             with box("div", "sides"):
                 with box("section", "cards"):
                     heading("Verdicts of this run")
@@ -90,9 +93,6 @@ class _Run:
                 with box("section", "cards"):
                     heading("Failures of this run")
                     self._failures = box("div", id="failures")
-            heading("Over time")
-            with box("div", "plots"):
-                self._plots = [Plot(one.title, one.names) for one in PLOTS]
 
     def show(self, live: LiveStatus | None, course: Course) -> None:
         """These numbers in the place of the last ones."""
