@@ -13,7 +13,6 @@ from citefidelity.specs.spec import builtin_spec, resolve
 from citefidelity.specs.spec_toml import SpecPart
 
 PROMPTER = Prompter(resolve(builtin_spec(), flags=SpecPart(model="m")))
-STATES = {"verdict": "verdict", "unassessable": "unassessable", "failed": "failed"}
 
 
 def asked_about(key: CitationKey, instance_id: str, text: str, attempt: int, *, titles: bool = True) -> Asked:
@@ -122,12 +121,17 @@ def passes(row: Plain, wanted: Filter) -> bool:
         wanted.max is None or (row.confidence is not None and row.confidence <= wanted.max),
         wanted.citing in (None, row.key.source_id),
         wanted.cited in (None, row.key.target_id),
-        wanted.article is None or any(wanted.article.lower() in one.lower() for one in row.key[:2]),
+        wanted.article is None or any(_folded(wanted.article) in _folded(one) for one in row.key[:2]),
         wanted.words is None or all(word in row.text.split() for word in wanted.words.lower().split()),
         row.flagged or not wanted.flagged,
         not wanted.waiting or (not row.delivered and row.state != "to_do"),
     )
     return all(tests)
+
+
+def _folded(text: str) -> str:
+    """Letters of ASCII in one case, the others as they are."""
+    return text.encode().lower().decode()
 
 
 def ordered(rows: Iterable[Plain], wanted: Filter) -> list[Plain]:

@@ -37,7 +37,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         type: the citation type of its verdict.
         min: the least confidence of its verdict.
         max: the largest.
-        article: a part of the id of the citing or the cited article, in capitals or not.
+        article: a part of the id of the citing or the cited article; letters of ASCII in capitals or not.
         citing: the whole id of the citing article.
         cited: the whole id of the cited article.
         words: all of these stand in its texts: titles, citing text, justification, message; a last word may be begun.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import apsw
 
-from citefidelity.errors import StoreError
 from citefidelity.journal.connection import scalar, translate
 from citefidelity.one_thread import OneThread
 from citefidelity.ports import Clock
@@ -20,11 +19,13 @@ from citefidelity.results.searching import Search
 from citefidelity.results.words import Texts, Words
 from citefidelity.views.problem_papers import ProblemPapers
 
+MOMENT_S = 0.2
+"""A question waits so long for what it is about, so that a small journal is complete at the first look."""
+
 SHARE = 20
 """Looking for what is new takes its time in a large journal: it is done in at most one part of so many."""
 
 T = TypeVar("T")
-PapersKey = tuple[int, tuple[str, ...], int, int]
 
 
 class _Open(NamedTuple):
@@ -57,7 +58,8 @@ class ResultsIndex:
         self._working = self._words_wanted = self._words_complete = self._closed = False
         self._problem: str | None = None
         self._free_at = 0.0
-        self._papers: dict[PapersKey, ProblemPapers] = {}
+        self._kept: dict[Hashable, Any] = {}
+        """Answers that take their time, as long as nothing new is taken over."""
 
     async def page(self, wanted: Filter) -> ResultsPage:
         """One page of the results that ``wanted`` lets through.
@@ -69,19 +71,24 @@ class ResultsIndex:
 
     async def groups(self) -> list[Group]:
         """All results by how they ended, the largest group first. Raises as :meth:`page`."""
-        return await self._ask(lambda one: one.search.groups())
+        return await self._ask(lambda one: self._once("groups", one.search.groups))
 
     async def flagged(self) -> int:
         """How many results have a text that looks odd. Raises as :meth:`page`."""
-        return await self._ask(lambda one: one.search.flagged())
+        return await self._ask(lambda one: self._once("flagged", one.search.flagged))
 
     async def types(self) -> list[str]:
         """The citation types of the verdicts. Raises as :meth:`page`."""
-        return await self._ask(lambda one: one.search.types())
+        return await self._ask(lambda one: self._once("types", one.search.types))
 
     async def papers(self, counted: Collection[str], *, most: int = 50, at_least: int = 1) -> ProblemPapers:
         """The articles with the most unsupported citations. Raises as :meth:`page`."""
-        return await self._ask(lambda one: self._worst(one, tuple(counted), most, at_least))
+
+        def worst(one: _Open) -> ProblemPapers:
+            papers = Papers(one.gathering.connection, one.texts, counted)
+            return papers.worst(one.gathering.screening(), most, at_least)
+
+        return await self._ask(lambda one: self._once((*counted, most, at_least), lambda: worst(one)))
 
     async def progress(self) -> Progress:
         """How far the copying is; never raises for the journal's sake."""
@@ -117,23 +124,28 @@ class ResultsIndex:
             began = self._now()
             gathering.advance()
             self._words_complete = False
-            self._papers.clear()
+            self._kept.clear()
             self._free_at = self._now() + SHARE * (self._now() - began)
-        self._go_on()
+        self._work_for_a_moment()
         return self._open
 
     def _page(self, one: _Open, wanted: Filter) -> ResultsPage:
         if wanted.words is not None:
             self._words_wanted = True
-            self._go_on()
+            self._work_for_a_moment()
         return one.search.page(wanted, one.gathering.screening())
 
-    def _worst(self, one: _Open, counted: tuple[str, ...], most: int, at_least: int) -> ProblemPapers:
-        key = (one.gathering.citations, counted, most, at_least)
-        if key not in self._papers:
-            papers = Papers(one.gathering.connection, one.texts, counted)
-            self._papers = {key: papers.worst(one.gathering.screening(), most, at_least)}
-        return self._papers[key]
+    def _once(self, question: Hashable, find: Callable[[], T]) -> T:
+        if question not in self._kept:
+            self._kept[question] = find()
+        kept: T = self._kept[question]
+        return kept
+
+    def _work_for_a_moment(self) -> None:
+        until = self._now() + MOMENT_S
+        while self._left_to_do() and self._now() < until:
+            self._advance()
+        self._go_on()
 
     def _go_on(self) -> None:
         if not self._working and self._left_to_do():
@@ -148,18 +160,22 @@ class ResultsIndex:
     def _slice(self) -> None:
         """One slice; the next is put behind the questions that have come meanwhile."""
         self._working = False
-        if self._open is None or not self._left_to_do():
+        if not self._left_to_do():
             return
         try:
-            if not self._open.gathering.complete:
-                self._open.gathering.advance()
-            else:
-                self._words_complete = not self._open.words.advance(self._open.gathering.screening())
-        except (apsw.Error, StoreError) as err:
-            self._problem = (translate(err, self._path) if isinstance(err, apsw.Error) else err).message
+            self._advance()
+        except apsw.Error as err:
+            self._problem = translate(err, self._path).message
             self._let_go()
-            return
         self._go_on()
+
+    def _advance(self) -> None:
+        assert self._open is not None  # noqa: S101 - there is nothing left to do where nothing is open
+        if self._open.gathering.complete:
+            self._words_complete = not self._open.words.advance(self._open.gathering.screening())
+        else:
+            self._open.gathering.advance()
+            self._kept.clear()
 
     def _progress(self) -> Progress:
         if self._open is None:
@@ -187,3 +203,4 @@ class ResultsIndex:
             self._open.gathering.close()
             self._open = None
             self._words_complete = False
+            self._kept.clear()

@@ -38,8 +38,7 @@ def pieces(text: str, sentence: str | None) -> list[Piece]:
 
 
 def _place(text: str, sentence: str | None) -> tuple[int, int]:
-    """Where the sentence stands, as it is or with its white space and marks written otherwise; (0, 0) if nowhere.
-    """
+    """Where the sentence stands, as it is or with its white space and marks written otherwise; (0, 0) if nowhere."""
     sentence = (sentence or "").strip()
     if not sentence:
         return 0, 0

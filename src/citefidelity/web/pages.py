@@ -9,11 +9,14 @@ from fastapi.middleware.gzip import GZipMiddleware
 from nicegui import app, ui
 from starlette.types import ASGIApp
 
+from citefidelity.web.citation_page import citation_page
 from citefidelity.web.failures_page import failures_page
+from citefidelity.web.papers_page import papers_page
+from citefidelity.web.results_page import results_page
 from citefidelity.web.run_page import run_page
 from citefidelity.web.site import Site
 
-PAGES = (run_page, failures_page)
+PAGES = (run_page, results_page, citation_page, failures_page, papers_page)
 """Each registers its own page; a new one is added here and, where it is in the navigation, in ``site.py``."""
 
 HERE = Path(__file__).parent

@@ -1,0 +1,113 @@
+"""The page *Problem papers*: the articles with the most unsupported citations, cited ones and citing ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from fastapi import Request
+from nicegui import ui
+
+from citefidelity.errors import StoreError
+from citefidelity.results.rows import Progress
+from citefidelity.views.amounts import percent
+from citefidelity.views.problem_papers import DEFINITION, ProblemPaper, unsupported_of
+from citefidelity.web.parts import box, heading, text
+from citefidelity.web.results_page import EVERY_S
+from citefidelity.web.site import PAPERS, Site, results_url
+
+MOST = 50
+AT_LEAST = "at_least"
+DIGITS = 6
+CHOOSE = "None of these categories counts as unsupported unless you say so: choose those that do."
+
+
+def papers_page(site: Site) -> None:
+    """Register the page."""
+
+    @ui.page(PAPERS)
+    async def show(request: Request) -> None:
+        chosen = request.query_params.getlist("category")
+        at_least = _number(request.query_params.get(AT_LEAST, ""))
+        with site.frame("Problem papers"):
+            place = box("div", "cards", id="papers")
+        shown = await _fill(site, place, chosen, at_least)
+
+        async def look() -> None:
+            nonlocal shown
+            if not shown.complete and (await site.results.progress()) != shown:
+                shown = await _fill(site, place, chosen, at_least)
+
+        ui.timer(EVERY_S, look)
+
+
+def _number(given: str) -> int:
+    return max(1, int(given[:DIGITS])) if given.isascii() and given.isdigit() else 1
+
+
+async def _fill(site: Site, place: ui.element, chosen: Sequence[str], at_least: int) -> Progress:
+    try:
+        there = sorted({group.detail for group in await site.results.groups() if group.state == "verdict"})
+        counted = tuple(category for category in there if category in chosen) if chosen else unsupported_of(there)
+        found = await site.results.papers(counted, most=MOST, at_least=at_least) if counted else None
+    except StoreError as err:
+        place.clear()
+        with place:
+            text("p", err.message, "serious wrap")
+        return await site.results.progress()
+    progress = await site.results.progress()
+    place.clear()
+    with place:
+        if not progress.complete and progress.of_citations:
+            text("p", f"Reading the journal: {progress.citations:,} of {progress.of_citations:,} citations so far.")
+        text("p", DEFINITION)
+        _form(there, counted, at_least)
+        if found is None:
+            text("p", CHOOSE if there else "No context has a verdict yet.", id="none")
+        else:
+            _side("Cited articles", "cited", found.cited, found.cited_articles)
+            _side("Citing articles", "citing", found.citing, found.citing_articles)
+    return progress
+
+
+def _form(there: Sequence[str], counted: Collection[str], at_least: int) -> None:
+    """Which categories count as unsupported; those that no verdict has are not offered."""
+    with box("form", "row", method="get", action=PAPERS, aria_label="What counts"):
+        for category in there:
+            with box("label", "tick"):
+                field = box("input", type="checkbox", name="category", value=category)
+                if category in counted:
+                    field.props["checked"] = True
+                text("span", category)
+        with box("label"):
+            text("span", "Contexts judged, at least ")
+            box("input", type="number", name=AT_LEAST, min="1", value=f"{at_least}")
+        text("button", "Show", type="submit")
+
+
+def _side(title: str, role: str, papers: Sequence[ProblemPaper], articles: int) -> None:
+    heading(title)
+    if not papers:
+        text("p", "None has an unsupported context.", "muted")
+        return
+    if articles > len(papers):
+        text("p", f"The first {len(papers):,} of {articles:,} with an unsupported context.", "muted")
+    with box("ol", "cards", data_side=role):
+        for paper in papers:
+            _paper(paper, role)
+
+
+def _paper(paper: ProblemPaper, role: str) -> None:
+    with box("li", "card", data_article=paper.article_id):
+        if paper.title:
+            text("div", paper.title, "wrap")
+        with box("div", "wrap"):
+            ui.link(paper.article_id, results_url(**{role: paper.article_id}))
+        text(
+            "div",
+            f"{paper.unsupported:,} of {paper.judged:,} contexts unsupported ({percent(paper.share)}), "
+            f"in {paper.citations_unsupported:,} of {paper.citations:,} citations",
+            "share",
+        )
+        with box("div", "row"):
+            for category, contexts in sorted(paper.categories.items(), key=lambda item: (-item[1], item[0])):
+                ui.link(f"{category} {contexts:,}", results_url(**{role: paper.article_id, "category": category}))

@@ -1,0 +1,140 @@
+"""The page *Results*: the contexts that a filter lets through, page by page."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from nicegui import ui
+
+from citefidelity.errors import StoreError
+from citefidelity.results.filters import Filter, filter_of
+from citefidelity.results.rows import Group, Progress, ResultRow, ResultsPage
+from citefidelity.web.filter_form import STATES, filter_form, page_form
+from citefidelity.web.parts import box, text
+from citefidelity.web.site import RESULTS, Site, citation_url, results_url
+
+EVERY_S = 1.0
+"""How often to look how far the copying is; each look takes a millisecond."""
+SHORT = 320
+"""Characters of a text that are shown of each result."""
+
+
+def results_page(site: Site) -> None:
+    """Register the page."""
+
+    @ui.page(RESULTS)
+    async def show(request: Request) -> None:
+        wanted = filter_of(request.query_params)
+        with site.frame("Results"):
+            place = box("div", "cards")
+            shown = await _fill(site, place, wanted)
+            news = box("p", "muted", id="progress", role="status")
+
+        async def look() -> None:
+            nonlocal shown
+            now = await site.results.progress()
+            if _has_grown(shown, now, wanted):
+                shown = await _fill(site, place, wanted)
+            _tell(news, shown, now, wanted)
+
+        _tell(news, shown, shown, wanted)
+        ui.timer(EVERY_S, look)
+
+
+async def _fill(site: Site, place: ui.element, wanted: Filter) -> Progress:
+    """Show what there is now; how far the copying was."""
+    before = await site.results.progress()
+    try:
+        page = await site.results.page(wanted)
+        groups, types, flagged = await site.results.groups(), await site.results.types(), await site.results.flagged()
+    except StoreError as err:
+        place.clear()
+        with place:
+            text("p", err.message, "serious wrap")
+        return before
+    progress = await site.results.progress()
+    place.clear()
+    with place:
+        _groups(groups, flagged)
+        with box("details", open="") as details:
+            if not wanted.narrows:
+                del details.props["open"]
+            text("summary", "Filter and sort")
+            filter_form(page.filter, groups, types)
+        _results(page)
+    return progress
+
+
+def _has_grown(shown: Progress, now: Progress, wanted: Filter) -> bool:
+    """Whether the page would show more by itself: while results are gathered, not while a run adds some."""
+    if not shown.complete:
+        return (now.results, now.complete) != (shown.results, shown.complete)
+    return wanted.words is not None and not shown.words_complete and now != shown
+
+
+def _tell(place: ui.element, shown: Progress, now: Progress, wanted: Filter) -> None:
+    """How far the copying is, or that there is something new."""
+    place.clear()
+    with place:
+        if now.problem is not None:
+            text("span", now.problem, "serious wrap")
+        elif not now.complete and now.of_citations:
+            text("span", f"Reading the journal: {now.citations:,} of {now.of_citations:,} citations so far.")
+        elif wanted.words is not None and not now.words_complete:
+            text("span", f"Reading texts to search them: {now.words:,} of {now.results:,} so far.")
+        elif now.latest > shown.latest:
+            text("span", "The journal has something new. ")
+            ui.link("Show it", results_url(**wanted.query()))
+
+
+def _groups(groups: list[Group], flagged: int) -> None:
+    """How many ended in each way, each a way to see only those."""
+    with box("nav", "row", id="groups", aria_label="Contexts by how they ended"):
+        for group in groups:
+            name = "category" if group.state == "verdict" else "failure"
+            link = ui.link(
+                f"{group.detail} {group.contexts:,}", results_url(**{name: group.detail, "state": group.state})
+            )
+            link.props["data-group"] = f"{group.state}:{group.detail}"
+        if flagged:
+            ui.link(f"text looks odd {flagged:,}", results_url(flagged=1))
+
+
+def _results(page: ResultsPage) -> None:
+    if not page.rows:
+        text("p", "No context." if page.filter.narrows else "No context has an outcome yet.", id="total")
+        return
+    last = page.first + len(page.rows) - 1
+    text("p", f"{page.first:,} to {last:,} of {page.total:,} contexts", id="total", data_total=f"{page.total}")
+    with box("ol", "cards results", start=f"{page.first}"):
+        for row in page.rows:
+            _row(row)
+    page_form(page.filter, page.pages)
+
+
+def _row(row: ResultRow) -> None:
+    with box("li", "card"):
+        with box("div", "row"):
+            text("strong", row.detail, "verdict" if row.state == "verdict" else "warning")
+            if row.confidence is not None:
+                text("span", f"confidence {row.confidence:.2f}")
+            if row.citation_type is not None:
+                text("span", row.citation_type, "muted")
+            if row.state != "verdict":
+                text("span", STATES[row.state], "muted")
+            elif not row.delivered:
+                text("span", "not in the store yet", "muted")
+            if row.flags:
+                text("span", f"text looks odd: {', '.join(row.flags)}", "warning")
+        with box("div", "wrap"):
+            ui.link(f"{row.key}, context {row.instance_id}", citation_url(row.key, row.instance_id))
+        titles = [title for title in (row.source_title, row.target_title) if title]
+        if titles:
+            text("div", " cites ".join(titles), "muted wrap")
+        if row.text is not None:
+            text("blockquote", _shortened(row.text), "wrap")
+        if row.said:
+            text("div", _shortened(row.said), "wrap")
+
+
+def _shortened(said: str) -> str:
+    return said if len(said) <= SHORT else f"{said[:SHORT]} ..."
