@@ -22,12 +22,12 @@ COMMAND = Command(
     name="doctor",
     summary="is all there that a run needs: key, model, balance, price, clock, store, journal?",
     about="""
-    Looks at everything that `run` needs with the same flags, and says of each thing whether it is ok, and what to do
-    where it is not: the key and the model by the provider's list of models, the balance where the provider tells it,
-    the price, the proxy, the clock, open files against --concurrency, the versions of Python and SQLite, and where store
-    and journal lie. In the store: who works on it, contexts without evidence, citations that cannot be worked on or that
-    another program has marked or damaged (for at most 20 s each). Of a Neo4j server: its version, what this user may do,
-    the indexes, the connections; what is missing there is named, and not made.
+    Looks at everything that `run` needs with the same flags, and says of each thing whether it is ok, and what to
+    do where it is not: the key and the model by the provider's list of models, the balance where the provider tells
+    it, the price, the proxy, the clock, open files against --concurrency, the versions of Python and SQLite, and
+    where store and journal lie. In the store: who works on it, contexts without evidence, citations that cannot be
+    worked on or that another program has marked or damaged (for at most 20 s each). Of a Neo4j server: its version,
+    what this user may do, the indexes, the connections; what is missing there is named, and not made.
 
     Costs nothing and changes nothing: no text leaves this machine, and the model itself is not asked. Exit code 0:
     nothing failed; 2: a setting or this machine; 4: the provider; 5: the store or the journal.
