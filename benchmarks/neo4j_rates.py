@@ -43,7 +43,8 @@ SET c.classified = true, c.classified_at = $at, c.fidelity_screenings = coalesce
 FOREACH (outcome IN row.outcomes |
   CREATE (a)-[:JUDGED_IN]->(:FidelityVerdict {{
     screening: $screening, run: $run, classified_at: $at, source_id: row.source, target_id: row.target,
-    reference_id: row.reference, {", ".join(f"{name}: outcome.{name}" for name in OUTCOME_PROPERTIES)}
+    reference_id: row.reference, outcome_count: size(row.outcomes),
+    {", ".join(f"{name}: outcome.{name}" for name in OUTCOME_PROPERTIES)}
   }})-[:JUDGES]->(b))
 """
 BARE_PROPERTIES = """

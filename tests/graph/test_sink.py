@@ -11,10 +11,14 @@ import neo4j
 import pytest
 from neo4j.exceptions import TransientError
 
+from citefidelity.audits.audit import Wanted, audit
+from citefidelity.audits.audited import Violation
 from citefidelity.errors import StoreUnavailable
+from citefidelity.ports import ScreeningRow
 from citefidelity.records import CitationKey, Delivery
 from citefidelity.stores.neo4j import Neo4jStore
 from citefidelity.stores.neo4j_graph import Limits
+from support.bench import SPEC
 from support.makers import (
     AT,
     make_delivery,
@@ -67,7 +71,7 @@ async def test_a_delivery_is_nodes_between_the_articles(place: Neo4jPlace, store
     )
     assert [(row["a"], row["b"]) for row in rows] == [("citing-1", "cited-1")] * 3
     key = {"screening": "main", "source_id": "citing-1", "target_id": "cited-1", "reference_id": "r1"}
-    usual = key | {"run": "run-7", "classified_at": AT, "input_hash": "ab" * 16}
+    usual = key | {"run": "run-7", "classified_at": AT, "input_hash": "ab" * 16, "outcome_count": 3}
     answered = {"model": "model-1", "answered_at": AT, "cost_usd": 0.001}
     judged, failed, unassessable = (row["v"] for row in rows)
     assert json.loads(judged.pop("answer_json"))["answering_model"] == "model-1-2026"
@@ -95,6 +99,19 @@ async def test_a_delivery_is_nodes_between_the_articles(place: Neo4jPlace, store
         "failure_kind": "no_evidence",
         "failure_message": "There is no passage to judge by.",
     }
+
+
+async def test_a_deleted_verdict_is_missed(place: Neo4jPlace, store: Neo4jStore) -> None:
+    """Of a delivery each node knows how many came, so that the audit sees that one is gone, without any journal."""
+    row = ScreeningRow(name="real", spec=SPEC.to_json(), fingerprint=SPEC.fingerprint(), created_at=AT)
+    await store.begin_screening(row)
+    await store.put([make_record(1, contexts=3)])
+    await deliver(store, make_delivery(1, contexts=3), screening="real")
+    await place.query("MATCH (v:FidelityVerdict {instance_id: '2'}) DETACH DELETE v")
+    (stored,) = await all_stored(store, "real")
+    assert (stored.outcome_count, len(stored.outcomes)) == (3, 2)
+    report = await audit(store, Wanted(screening="real", address="neo4j", journals=[]))
+    assert report.violations_by_kind == {Violation.MISSING: 1}
 
 
 async def test_an_edge_gains_three_properties_and_keeps_the_rest(place: Neo4jPlace, store: Neo4jStore) -> None:

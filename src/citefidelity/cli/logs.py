@@ -6,6 +6,9 @@ import logging
 
 from citefidelity.cli.output import Output
 
+THEIRS = ("neo4j",)
+"""Drivers that log each broken connection as an error: our own message says what it means; -v shows theirs, too."""
+
 LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
 
 
@@ -34,3 +37,5 @@ def log_to(out: Output) -> None:
     # Replaced, not added to: a second command in the same process would say everything twice.
     root.handlers = [handler]
     root.setLevel(LEVELS.get(out.verbosity, logging.DEBUG))
+    for name in THEIRS:
+        logging.getLogger(name).setLevel(logging.CRITICAL if out.verbosity < 1 else logging.NOTSET)

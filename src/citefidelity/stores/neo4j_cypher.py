@@ -184,7 +184,8 @@ FOREACH (_ IN CASE result WHEN 'written' THEN [1] ELSE [] END |
   FOREACH (outcome IN row.outcomes |
     CREATE (a)-[:JUDGED_IN]->(:FidelityVerdict {{
       screening: $screening, run: $run, classified_at: $at,
-      source_id: row.source, target_id: row.target, reference_id: row.reference, {copied}
+      source_id: row.source, target_id: row.target, reference_id: row.reference,
+      outcome_count: size(row.outcomes), {copied}
     }})-[:JUDGES]->(b)))
 RETURN result, collect(i) AS places
 """

@@ -113,6 +113,7 @@ def stored_of(screening: str, key: CitationKey, row: Row, *, doubled: bool) -> S
         classified_at=nodes[0].get("classified_at") if nodes else None,
         run=nodes[0].get("run") if nodes else None,
         outcomes=tuple(_outcome(node) for node in nodes),
+        outcome_count=nodes[0].get("outcome_count") if nodes else None,
         elsewhere=row["elsewhere"],
         unusable=Unusable(key, UndeliverableKind.EDGE_DOUBLED, DOUBLED) if doubled else unusable,
     )
