@@ -116,6 +116,30 @@ async def test_what_a_store_holds_that_cannot_be_judged(place: Path) -> None:
         assert (results["store"], report.exit_code) == ("warning", 0)
 
 
+class Leaping(SystemClock):
+    """Half a minute passes whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def monotonic(self) -> float:
+        """Later than last time."""
+        self._now += 30.0
+        return self._now
+
+
+async def test_a_large_store_is_looked_at_in_part(place: Path) -> None:
+    """When the time is over the rest is not looked at, and how far it came is said."""
+    store = await open_sqlite(place / "store.db", create=False, clock=SystemClock())
+    await store.put([make_record(number) for number in range(500)])
+    await store.close()
+    async with ScriptedProvider() as server:
+        usual = {"store": f"sqlite:///{place / 'store.db'}", "base_url": server.base_url, "model": "m", "price": "1,2"}
+        report = await checkup(load_settings(usual, environ={}), Leaping())
+    (evidence,) = [check.message for check in report.checks if check.name == "evidence"]
+    assert "of the first 200 citations to do" in evidence
+
+
 async def test_who_works_on_the_store(place: Path) -> None:
     """A claim is named with its owner; one that leaves room for this run is no warning."""
     store = await open_sqlite(place / "store.db", create=False, clock=SystemClock())

@@ -90,6 +90,15 @@ def test_a_report_that_cannot_be_made_leaves_the_old_one(scene: Scene, tmp_path:
     assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
 
 
+def test_an_outcome_that_cannot_be_read_ends_it(scene: Scene, tmp_path: Path) -> None:
+    """Somebody has spoiled an answer in the store: that is said, and no page appears."""
+    spoiled = scene.copy(tmp_path / "spoiled")
+    spoiled.in_store("UPDATE outcome SET answer = '{' WHERE rowid = (SELECT min(rowid) FROM outcome)")
+    refused = reported(spoiled, "-o", str(tmp_path / "report.html"), "--json")
+    assert (refused.code, refused.error()["kind"]) == (5, "store_damaged")
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_it_is_the_same_but_for_its_date(scene: Scene, tmp_path: Path) -> None:
     """Two reports at one time of the clock are equal byte for byte."""
     one, other = tmp_path / "1.html", tmp_path / "2.html"

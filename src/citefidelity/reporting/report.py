@@ -11,7 +11,7 @@ import msgspec
 
 from citefidelity.audits.audit import Wanted as AuditWanted
 from citefidelity.audits.audit import audit
-from citefidelity.errors import UsageError
+from citefidelity.errors import StoreError, UsageError
 from citefidelity.ports import JournalRow, ScreeningRow
 from citefidelity.prompt import Prompter
 from citefidelity.records import StoredCitation
@@ -76,10 +76,17 @@ async def draw_up(
     spec = Spec.from_json(row.spec)
     store_id = await store.store_id()
     tally = Tally(spec, wanted.labels, dict(wanted.mapping))
-    async for page in store.stored(wanted.screening):
-        for stored in page:
-            tally.add(stored)
-        on_page("counted", tally.citations)
+    try:
+        async for page in store.stored(wanted.screening):
+            for stored in page:
+                tally.add(stored)
+            on_page("counted", tally.citations)
+    except msgspec.MsgspecError as err:
+        raise StoreError(
+            f"An outcome in {wanted.address} cannot be read ({err}), so no report was made.",
+            "citefidelity verify says more; restore the store from a backup, or let a run deliver it again.",
+            kind="store_damaged",
+        ) from err
     journals, notes = await _journals(wanted, store_id)
     notes += await _not_at_hand(store, wanted, journals)
     audited = await _audited(store, wanted, journals, on_page)
