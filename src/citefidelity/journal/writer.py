@@ -125,10 +125,12 @@ class Writer:
         values = self._rows[table]
         width = _INSERTS[table].width
         column = values[width - 1 :: width]
-        texts = [text for text in column if text is not None]
+        # Empty ones apart: zstandard takes nothing but empty texts for an error. None stays None.
+        texts = [text for text in column if text]
         if texts:
             packed = iter(self._compressor.multi_compress_to_buffer(texts))
-            values[width - 1 :: width] = [None if text is None else next(packed).tobytes() for text in column]
+            column = [next(packed).tobytes() if text else text for text in column]
+        values[width - 1 :: width] = [self._compressor.compress(b"") if text == b"" else text for text in column]
 
     def _insert(self, insert: Insert, values: list[Any]) -> None:
         """Insert all rows, in as few statements as there are ones in their number: those are few, and all cached."""
