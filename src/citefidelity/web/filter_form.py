@@ -36,7 +36,7 @@ def filter_form(chosen: Filter, groups: Sequence[Group], types: Sequence[str]) -
         _choice("failure", "Failure", ((name, name) for name in kinds), chosen.failure)
         _choice("type", "Citation type", ((name, name) for name in types), chosen.type)
         _number("min", "Confidence from", chosen.min)
-        _number("max", "to", chosen.max)
+        _number("max", "Confidence to", chosen.max)
         _text("article", "Article id, or a part of it", chosen.article)
         _text("citing", "Citing article, whole id", chosen.citing)
         _text("cited", "Cited article, whole id", chosen.cited)
