@@ -69,7 +69,7 @@ def main() -> None:
                 for path, ready in (
                     ("failures", "[data-kind]"),
                     ("results", "a[href^='/citation']"),
-                    ("papers", "table"),
+                    ("papers", "[data-article]"),
                 ):
                     with opened(browser, f"{serving['url']}{path}", ready, width) as page:
                         take(page, path, width)

@@ -174,3 +174,18 @@ def test_before_any_run_and_by_keyboard(tmp_path: Path, browser: Browser) -> Non
         with visit(browser, f"{serving['url']}failures") as page:
             page.wait_for_selector("#failing .serious")
             assert "There is no journal" in page.inner_text("#failing")
+
+
+def test_an_open_page_goes_on_when_the_pages_are_served_anew(tmp_path: Path, browser: Browser) -> None:
+    """The pages end with the run, and say so; served at the same port again, the open page shows how it ended."""
+    fill(tmp_path, 20)
+    with provider("--latency", "0.5") as url, running(tmp_path, url, "--concurrency", "2") as run:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(run.url)
+        _, said = run.process.communicate(timeout=SECONDS)
+    assert "The pages end with the run; `citefidelity web` shows them again." in said
+    address = run.url.removeprefix("http://").rstrip("/")
+    with pages(tmp_path, "--web-address", address):
+        page.wait_for_function("(document.querySelector('#course') || {}).textContent?.includes('has ended')")
+    context.close()

@@ -63,7 +63,12 @@ class PagesBeside:
         url, problem = _understood(said)
         if url:
             self._say(f"Watch it in a browser: {url}")
-        code = await process.wait()
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            if url:
+                self._say("The pages end with the run; `citefidelity web` shows them again.")
+            raise
         why = problem or f"their process ended with code {code}"
         self._say(f"The pages are gone: {why}. The run goes on; `citefidelity web` serves them anew.")
 
