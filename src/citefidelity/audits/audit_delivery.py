@@ -24,13 +24,13 @@ class Home(NamedTuple):
 
     def usable(self, instance_id: str) -> list[SettledRow]:
         """The outcomes of a context that ever counted, the latest last."""
-        settled = self.facts.settled if self.facts is not None else ()
-        return [one for one in settled if one.instance_id == instance_id and one.outcome and one.outcome.usable]
+        settled = self.facts.settled_of(instance_id) if self.facts is not None else ()
+        return [one for one in settled if one.outcome and one.outcome.usable]
 
     def has_unreadable(self, instance_id: str) -> bool:
         """Whether an outcome of the context cannot be read."""
-        settled = self.facts.settled if self.facts is not None else ()
-        return any(one.instance_id == instance_id and one.outcome is None for one in settled)
+        settled = self.facts.settled_of(instance_id) if self.facts is not None else ()
+        return any(one.outcome is None for one in settled)
 
     def reopened(self, instance_id: str) -> list[int]:
         """The places of the context's *reopened* in the sequence of facts."""

@@ -89,6 +89,10 @@ def audit_facts(facts: Facts, terms: Terms, run_of: Callable[[int], RunRow | Non
     _FactsAudit(facts, terms, run_of, find).audit()
 
 
+_Asked = tuple[str, bytes]
+"""A context, and the input hash of what was asked about it."""
+
+
 class _FactsAudit:
     def __init__(self, facts: Facts, terms: Terms, run_of: Callable[[int], RunRow | None], find: Find) -> None:
         self._facts = facts
@@ -96,6 +100,10 @@ class _FactsAudit:
         self._run_of = run_of
         self._find = find
         self._attempts = {attempt.attempt: attempt for attempt in facts.attempts}
+        # By what was asked: to look through all attempts for each outcome takes hours where there are many contexts.
+        self._asked: dict[_Asked, list[AskedRow]] = {}
+        for attempt in facts.attempts:
+            self._asked.setdefault(_question(attempt), []).append(attempt)
         self._readings: dict[int, Reading] = {}
         """Replies with a success status, by attempt."""
 
@@ -153,8 +161,8 @@ class _FactsAudit:
             self._origin(settled, outcome)
 
     def _unassessable(self, settled: SettledRow) -> None:
-        asked = [one.attempt for one in self._facts.attempts if _same_question(one, settled)]
-        attempt = settled.attempt or next(iter(asked), None)
+        asked = self._asked.get(_question(settled))
+        attempt = settled.attempt or (asked[0].attempt if asked else None)
         if attempt is not None:
             message = f"it was settled as unassessable, and has attempt {attempt}"
             self._find(Violation.ASKED_WITHOUT_EVIDENCE, message, settled.instance_id)
@@ -166,7 +174,7 @@ class _FactsAudit:
         if asked is None or ended is None or ended.seq >= settled.seq:
             message = f"it was settled by attempt {settled.attempt}, which had not ended"
             self._find(Violation.NO_REPLY, message, settled.instance_id)
-        elif asked.run != settled.run or not _same_question(asked, settled):
+        elif asked.run != settled.run or _question(asked) != _question(settled):
             message = f"it was settled by attempt {settled.attempt}, which was asked for something else"
             self._find(Violation.NO_REPLY, message, settled.instance_id)
         elif ended.whole:
@@ -180,8 +188,8 @@ class _FactsAudit:
         assert answer is not None, "an outcome of a call has an answer"  # noqa: S101 - shape_fault has looked
         asked = [
             one
-            for one in self._facts.attempts
-            if one.run == settled.run and _same_question(one, settled) and one.attempt <= (settled.attempt or 0)
+            for one in self._asked.get(_question(settled), ())
+            if one.run == settled.run and one.attempt <= (settled.attempt or 0)
         ]
         ended = [one.ended for one in asked if one.ended is not None]
         sums = {
@@ -200,6 +208,9 @@ class _FactsAudit:
     def _payment(self) -> None:
         """Whether a context was asked or settled while it had a usable outcome: nothing is paid twice."""
         usable = [one for one in self._facts.settled if one.outcome is not None and one.outcome.usable]
+        alike: dict[_Asked, list[int]] = {}
+        for settled in usable:
+            alike.setdefault(_question(settled), []).append(settled.seq)
         for settled in usable:
             reopened = self._facts.reopened.get(settled.instance_id, ())
             aside = next((seq for seq in reopened if seq > settled.seq), math.inf)
@@ -209,17 +220,16 @@ class _FactsAudit:
                 if run is None or run.seq < aside:
                     message = f"attempt {asked.attempt} was asked after attempt {settled.attempt} had settled it"
                     self._find(Violation.ASKED_AGAIN, message, settled.instance_id)
-            if any(settled.seq < other.seq < aside and _same_question(other, settled) for other in usable):
+            if any(settled.seq < seq < aside for seq in alike[_question(settled)]):
                 message = "it was settled again without having been reopened"
                 self._find(Violation.SETTLED_TWICE, message, settled.instance_id)
 
     def _later_attempts(self, settled: SettledRow) -> list[AskedRow]:
         """Attempts for the same question after the one that settled it; none where that is another's, and named."""
         origin = None if settled.attempt is None else self._attempts.get(settled.attempt)
-        if origin is None or not _same_question(origin, settled):
+        if origin is None or _question(origin) != _question(settled):
             return []
-        later = (one for one in self._facts.attempts if one.attempt > origin.attempt)
-        return [one for one in later if _same_question(one, settled)]
+        return [one for one in self._asked[_question(origin)] if one.attempt > origin.attempt]
 
 
 def _reading(completion: Completion, spec: Spec) -> Reading:
@@ -271,5 +281,5 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return sum(told) if told else None
 
 
-def _same_question(one: AskedRow | SettledRow, other: SettledRow) -> bool:
-    return (one.instance_id, one.input_hash) == (other.instance_id, other.input_hash)
+def _question(row: AskedRow | SettledRow) -> _Asked:
+    return row.instance_id, row.input_hash

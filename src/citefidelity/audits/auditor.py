@@ -259,10 +259,10 @@ def _standing(held: Held, instance_id: str, input_hash: str) -> Outcome | None:
     counting = [
         one.outcome
         for facts in held.values()
-        for one in facts.settled
+        for one in facts.settled_of(instance_id)
         if one.outcome is not None
         and one.outcome.usable
-        and (one.instance_id, one.input_hash.hex()) == (instance_id, input_hash)
+        and one.input_hash.hex() == input_hash
         and one.seq > _last(facts, instance_id)
     ]
     return counting[-1] if counting else None

@@ -7,6 +7,7 @@ What is damaged comes out as None, so that the audit can name it, and does not s
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,7 +89,7 @@ class AskedRow(NamedTuple):
     ended: EndedRow | None
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What one journal holds of one citation under one screening.
 
     ``reopened`` has the places of all *reopened* of a context, ``delivered`` that of the last *delivered*. ``prompts``
@@ -101,6 +102,18 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     reopened: dict[str, list[int]]
     delivered: int | None
     prompts: dict[bytes, bytes | None]
+
+    def settled_of(self, instance_id: str) -> list[SettledRow]:
+        """The *settled* of one context."""
+        return self._settled_by_context.get(instance_id, [])
+
+    @cached_property
+    def _settled_by_context(self) -> dict[str, list[SettledRow]]:
+        # A citation may have fifty thousand contexts: to look through all of them for each takes hours.
+        by_context: dict[str, list[SettledRow]] = {}
+        for one in self.settled:
+            by_context.setdefault(one.instance_id, []).append(one)
+        return by_context
 
 
 class Evidence(JournalReader):
