@@ -113,7 +113,7 @@ class Line:
             self._wait_for_claim()
             return None
         self._unsure_since = None
-        if self._claim.losses() != self._losses:
+        if self._others_have_been_here():
             self.overtaken = True
             self.close()
             self.taken()
@@ -154,11 +154,17 @@ class Line:
 
     def held_back(self) -> str | None:
         """Why a request must not leave at this moment, though its context was handed out."""
+        if self._others_have_been_here():
+            # It may be ours again by now, and this very context be answered.
+            return "another run has had the claim on the store since this was read"
         if self.closed:
             return "the run was stopped before the request left"
         if not self.claim_holds():
             return "the claim on the store was not surely held"
         return None
+
+    def _others_have_been_here(self) -> bool:
+        return self._claim.losses() != self._losses
 
     def _wait_for_claim(self) -> None:
         now = self._clock.monotonic()

@@ -1,0 +1,92 @@
+"""A run whose claim another had meanwhile: it goes on from what the store says then, and from nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pytest
+from citefidelity.facts import Ended
+from citefidelity.ports import CallFault, Question, RawReply
+from citefidelity.testing.faults_journal import SlowJournal
+from citefidelity.testing.journal import MemoryJournal
+from citefidelity.testing.model import ScriptedModel
+from citefidelity.testing.store import MemoryStore
+from support.bench import screen
+from support.makers import make_record
+from support.virtual_time import VirtualClock, run_virtual
+
+
+class Lapse(NamedTuple):
+    """From when a claim is not surely held, and from when it is again, another having had it in between."""
+
+    lost: float
+    again: float
+
+
+class OvertakenClaim:
+    """Held but in its lapses, which come one after the other."""
+
+    def __init__(self, *lapses: Lapse) -> None:
+        self._lapses = lapses
+
+    def holds_until(self) -> float:
+        """The beginning of the lapse that there is or that comes next."""
+        now = asyncio.get_running_loop().time()
+        return min((lapse.lost for lapse in self._lapses if now < lapse.again), default=now + 15)
+
+    def losses(self) -> int:
+        """Lapses that are over."""
+        return sum(lapse.again <= asyncio.get_running_loop().time() for lapse in self._lapses)
+
+    async def release(self) -> None:
+        """Nothing is held."""
+
+
+def memory(citations: int, contexts: int = 1) -> MemoryStore:
+    """A store of so many citations with so many contexts each."""
+    return MemoryStore([make_record(number, contexts) for number in range(1, citations + 1)])
+
+
+class Connecting(ScriptedModel):
+    """Has to connect first, and looks whether it may ask just before the first byte leaves."""
+
+    def __init__(self, connect: float, latency: tuple[float, float] = (1, 1), script: Sequence[str] = ()) -> None:
+        super().__init__(VirtualClock(), script, latency=latency)
+        self._connect = connect
+
+    async def ask(self, question: Question) -> RawReply:
+        """The scripted answer, or none where the question is held back."""
+        await asyncio.sleep(self._connect)
+        why = question.held_back()
+        if why:
+            raise CallFault("abandoned", why, sent=False)
+        return await super().ask(question)
+
+
+@pytest.mark.guarantee("G3", "G5")
+@pytest.mark.parametrize(("journal_s", "connect_s"), [(10.0, 0.0), (0.0, 10.0)])
+def test_what_was_about_to_leave_when_another_had_the_claim_is_held_back(journal_s: float, connect_s: float) -> None:
+    """A request that waits for the disk, or for a connection, while the claim goes and comes back must not leave."""
+
+    async def main() -> None:
+        store, inner = memory(40), MemoryJournal()
+        ours = Connecting(connect_s)
+        theirs = ScriptedModel(VirtualClock(), latency=(0.1, 0.1))
+        # The first fact of a run is that it began; then come those of what is asked.
+        asking_from = journal_s
+
+        async def overtake() -> None:
+            await asyncio.sleep(asking_from + 5)
+            await screen(store, MemoryJournal(), theirs, run="run-2", limit=20)
+
+        claim = OvertakenClaim(Lapse(asking_from + 4, asking_from + 9))
+        journal = SlowJournal(inner, journal_s, asyncio.sleep)
+        ran, _ = await asyncio.gather(screen(store, journal, ours, claim=claim), overtake())
+        assert theirs.stats().received == 20
+        assert not ours.stats().hits.keys() & theirs.stats().hits.keys()
+        assert [fact.message for fact in inner.facts if isinstance(fact, Ended) and not fact.sent]
+        assert (ran.report.delivered, ran.report.remaining, ran.report.exit_code) == (20, 0, 0)
+
+    run_virtual(main())
