@@ -120,8 +120,8 @@ class Deliverer:
         facts: list[Delivered] = []
         for receipt in receipts:
             if receipt.result == "undeliverable":
+                self._meter.undeliverable += receipt.key not in self.undeliverable
                 self.undeliverable[receipt.key] = receipt
-                self._meter.undeliverable += 1
                 continue
             self._meter.delivered += receipt.result == "written"
             facts.append(

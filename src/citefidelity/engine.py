@@ -36,6 +36,8 @@ class Engine:
         self._line = self._new_line()
         self._room_made = asyncio.Event()
         self._open = self._citations_asked = self._successes = 0
+        self._undone = 0
+        """Citations taken up whose outcomes are not all there: those open, and those of which a context was left."""
         self._limit_reached = False
         self._grace: asyncio.TimerHandle | None = None
         self.stopped: Why | None = None
@@ -85,11 +87,16 @@ class Engine:
                 asking.create_task(self._work())
 
     def _start_over(self) -> None:
-        """Another run has had the claim: what was read before, and is still to ask, may have been asked by that one."""
-        self._parts.meter.citations -= self._open
-        self._parts.meter.contexts -= self._line.unfinished
-        self._citations_asked -= self._open
-        self._open = 0
+        """Another run has had the claim: what was read before, and is still to ask, may have been asked by that one.
+
+        What comes up again is counted again: contexts that were left, too.
+        """
+        meter = self._parts.meter
+        meter.citations -= self._undone
+        meter.contexts -= self._line.unfinished + meter.left
+        meter.left = 0
+        self._citations_asked -= self._undone
+        self._open = self._undone = 0
         self._limit_reached = False
         self._line = self._new_line()
 
@@ -158,6 +165,7 @@ class Engine:
         self._parts.meter.citations += 1
         self._parts.meter.contexts += opened.missing
         self._open += 1
+        self._undone += 1
         if without_evidence:
             at = self._parts.clock.wall()
             conclude = self._parts.concluder.unassessable
@@ -283,6 +291,7 @@ class Engine:
             return
         opened.put(outcome)
         if not opened.missing:
+            self._undone -= 1
             self._parts.deliverer.put(opened.delivery())
 
     def _close_if_over(self, opened: Opened) -> None:

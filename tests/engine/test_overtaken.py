@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
-from citefidelity.facts import Ended
+
+from citefidelity.facts import Ended, Settled
+from citefidelity.kinds import UndeliverableKind
 from citefidelity.ports import CallFault, Question, RawReply
 from citefidelity.testing.faults_journal import SlowJournal
 from citefidelity.testing.journal import MemoryJournal
@@ -88,5 +90,41 @@ def test_what_was_about_to_leave_when_another_had_the_claim_is_held_back(journal
         assert not ours.stats().hits.keys() & theirs.stats().hits.keys()
         assert [fact.message for fact in inner.facts if isinstance(fact, Ended) and not fact.sent]
         assert (ran.report.delivered, ran.report.remaining, ran.report.exit_code) == (20, 0, 0)
+
+    run_virtual(main())
+
+
+@pytest.mark.guarantee("G2")
+@pytest.mark.parametrize("limit", [None, 150])
+def test_what_was_left_before_and_answered_after_is_not_left(limit: int | None) -> None:
+    """Contexts that failed for the time being, and that the second look brings up again, are counted once."""
+
+    async def main() -> None:
+        store, journal = memory(150, 2), MemoryJournal()
+        model = ScriptedModel(VirtualClock(), ["server_error@every:9*3"], latency=(1, 1))
+        ran = await screen(store, journal, model, limit=limit, claim=OvertakenClaim(Lapse(25.0, 40.0)))
+        report = ran.report
+        left = [fact for fact in journal.facts if isinstance(fact, Settled) and not fact.outcome.usable]
+        assert left
+        assert min(fact.at for fact in left) < VirtualClock.EPOCH + 25
+        later = [fact for fact in left if fact.at > VirtualClock.EPOCH + 25]
+        assert (report.left, report.answered) == (len(later), 300 - len(later))
+        assert (report.citations, report.contexts) == (150, 300)
+        assert report.exit_code == (4 if later else 0)
+
+    run_virtual(main())
+
+
+@pytest.mark.guarantee("G2")
+def test_what_the_store_refuses_is_counted_once() -> None:
+    """A citation that cannot be delivered comes up again at the second look; it is still one, and costs no call."""
+
+    async def main() -> None:
+        records = [make_record(number) for number in range(1, 101)]
+        refused = {record.key: UndeliverableKind.TOO_LARGE for record in records[:3]}
+        store, model = MemoryStore(records, refused=refused), ScriptedModel(VirtualClock(), latency=(1, 1))
+        ran = await screen(store, MemoryJournal(), model, claim=OvertakenClaim(Lapse(5.5, 20.0)))
+        assert (ran.numbers.undeliverable, ran.report.undeliverable) == (3, 3)
+        assert (model.stats().received, ran.report.delivered, ran.report.exit_code) == (100, 97, 3)
 
     run_virtual(main())
