@@ -121,6 +121,22 @@ def links(page: Page) -> list[str]:
     return [one.inner_text() for one in page.query_selector_all(".results a")]
 
 
+def test_what_a_run_adds_is_offered(tmp_path: Path, browser: Browser) -> None:
+    """What is read stays where it is while a run goes on; the page says that there is more, and shows it when asked."""
+    fill(tmp_path, 4)
+    with provider() as url:
+        screen(tmp_path, url, "--limit", "1")
+        with pages(tmp_path) as serving, visit(browser, f"{serving['url']}results?sort=lowest") as page:
+            assert total(page) == 1
+            screen(tmp_path, url, "--limit", "2")
+            page.wait_for_selector("#progress a")
+            assert total(page) == 1
+            page.click("#progress a")
+            page.wait_for_selector("#total[data-total='3']")
+            assert query(page) == {"sort": "lowest"}
+            assert not page.is_visible("#progress a")
+
+
 def test_texts_and_articles_are_searched(tmp_path: Path, browser: Browser) -> None:
     """A part of an id and words of title, citing text and justification find the context, and only it."""
     contexts = [

@@ -18,7 +18,7 @@ from citefidelity.journal import JournalReader
 from citefidelity.journal.connection import READER_BUSY_MS, scalar
 from citefidelity.journal.queries import SINCE_REOPENED
 
-SLICE = 10_000
+SLICE = 3_000
 """Citations taken over at once."""
 
 CACHE_KIB = 32_000

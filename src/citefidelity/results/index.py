@@ -25,6 +25,8 @@ MOMENT_S = 0.2
 SHARE = 20
 """Looking for what is new takes its time in a large journal: it is done in at most one part of so many."""
 
+ANY_SEQ = 1 << 62
+
 T = TypeVar("T")
 
 
@@ -181,11 +183,10 @@ class ResultsIndex:
         if self._open is None:
             return Progress(problem=self._problem)
         gathering = self._open.gathering
-        count = "SELECT count(*) FROM result WHERE seq <= ?"
         try:
             latest = gathering.latest()
-            results = int(scalar(gathering.connection, "SELECT count(*) FROM result"))
-            words = int(scalar(gathering.connection, count, self._open.words.at)) if self._words_wanted else 0
+            results = self._once("results", lambda: self._count(gathering.connection, ANY_SEQ))
+            words = results if self._words_complete else self._count(gathering.connection, self._open.words.at)
         except apsw.Error as err:
             return Progress(problem=translate(err, self._path).message)
         return Progress(
@@ -197,6 +198,9 @@ class ResultsIndex:
             words=words,
             latest=latest,
         )
+
+    def _count(self, connection: apsw.Connection, up_to: int) -> int:
+        return int(scalar(connection, "SELECT count(*) FROM result WHERE seq <= ?", up_to))
 
     def _let_go(self) -> None:
         if self._open is not None:
