@@ -204,21 +204,6 @@ async def test_a_refused_connection_sent_nothing() -> None:
     assert (fault.kind, fault.sent, fault.body) == ("connection", False, None)
 
 
-@pytest.mark.guarantee("G5", "G8")
-async def test_what_is_held_back_while_it_connects_sent_nothing() -> None:
-    """A reason not to leave that comes up after the call began keeps every byte of the request here."""
-    async with ScriptedProvider() as provider, ChatModel(provider.base_url, "m", api_key=KEY) as model:
-        first = await outcome_of(model, make_question(held_back=lambda: None))
-        fault = await outcome_of(model, make_question(held_back=lambda: "the claim was lost"))
-        again = await outcome_of(model, make_question())
-        stats = provider.stats()
-    assert isinstance(first, RawReply)
-    assert isinstance(fault, CallFault)
-    assert (fault.kind, fault.message, fault.sent, fault.body) == ("abandoned", "the claim was lost", False, None)
-    assert isinstance(again, RawReply), "the connection that was not used does no harm"
-    assert (stats.received, stats.answered) == (2, 2)
-
-
 async def test_a_name_that_does_not_resolve_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """No address, no request."""
 

@@ -1,4 +1,4 @@
-"""The way out: certificates are checked, and a proxy gets to see an address and nothing else."""
+"""The way out: certificates are checked, a proxy gets to see an address and nothing else, and a late no counts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 import trustme
 
@@ -161,3 +162,18 @@ async def test_no_proxy_is_respected(authority: trustme.CA, monkeypatch: pytest.
         ) as model:
             assert (await model.ask(QUESTION)).status == 200
         assert proxy.heads == []
+
+
+@pytest.mark.guarantee("G5", "G8")
+async def test_what_is_held_back_while_it_connects_sent_nothing() -> None:
+    """A reason not to leave that comes up after the call began keeps every byte of the request here."""
+    held_back = msgspec.structs.replace(QUESTION, held_back=lambda: "the claim was lost")
+    async with ScriptedProvider() as provider, ChatModel(provider.base_url, "m", api_key=KEY) as model:
+        await model.ask(QUESTION)
+        with pytest.raises(CallFault) as caught:
+            await model.ask(held_back)
+        await model.ask(QUESTION)  # the connection that was not used does no harm
+        stats = provider.stats()
+    fault = caught.value
+    assert (fault.kind, fault.message, fault.sent, fault.body) == ("abandoned", "the claim was lost", False, None)
+    assert (stats.received, stats.answered) == (2, 2)
