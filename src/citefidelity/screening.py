@@ -120,12 +120,19 @@ class Screening:
             ]
         )
 
-    async def count(self) -> StoreCounts | StoreError:
-        """Count the store; may go on while the run does. What goes wrong is returned: the run meets it by itself."""
+    async def count(self) -> StoreCounts | StoreError | None:
+        """Count the store; may go on while the run does, and raises nothing into it.
+
+        Where the store refuses, that is returned: the run meets it by itself. None after a fault of ours.
+        """
         try:
             counts = await self._hands.store.counts(self.name, self._asking.partition)
         except StoreError as error:
             return error
+        except Exception:
+            # As with a view: calls in flight are paid, and must not end for a number that is only shown.
+            log.exception("the store could not be counted; the run goes on without")
+            return None
         self.meter.to_do_at_start = counts.to_do + self.meter.delivered
         return counts
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ class SlowToCount(StoreAround):
         self.delivered = asyncio.Event()
         self.asked_for: list[ToDo] = []
         self.away = False
+        self.surprises: list[Exception] = []
+        self.at_first_count: list[Callable[[], object]] = []
 
     def pages(self, to_do: ToDo) -> AsyncIterator[Sequence[Found]]:
         """Note what was wanted."""
@@ -48,7 +52,12 @@ class SlowToCount(StoreAround):
         """Count, once something was delivered."""
         if self.away:
             raise StoreUnavailable("away")
+        for act in self.at_first_count:
+            act()
+        self.at_first_count.clear()
         await self.delivered.wait()
+        if self.surprises:
+            raise self.surprises.pop()
         return await super().counts(screening, partition)
 
     async def close(self) -> None:
@@ -68,11 +77,13 @@ def store(monkeypatch: pytest.MonkeyPatch) -> SlowToCount:
     return store
 
 
-async def run(tmp_path: Path, provider: ScriptedProvider, started: list[Started], **given: Any) -> app.RunReport:
+async def run(
+    tmp_path: Path, provider: ScriptedProvider, started: list[Started], *, handle_signals: bool = False, **given: Any
+) -> app.RunReport:
     """Run once, in this process."""
     flags = {"base_url": provider.base_url, "model": "m", "journal": str(tmp_path / "journal"), **given}
     settings = load_settings(flags, environ={}, directory=tmp_path)
-    return await app.run(settings, on_start=started.append)
+    return await app.run(settings, on_start=started.append, handle_signals=handle_signals)
 
 
 async def test_the_first_call_does_not_wait_for_a_count(store: SlowToCount, tmp_path: Path) -> None:
@@ -102,6 +113,30 @@ async def test_a_store_that_cannot_be_counted_at_the_start_ends_the_run_before_a
     async with ScriptedProvider() as provider:
         with pytest.raises(StoreUnavailable):
             await run(tmp_path, provider, [])
+        assert provider.stats().received == 0
+
+
+@pytest.mark.guarantee("G3")
+@pytest.mark.parametrize("surprise", [StoreUnavailable("away"), ValueError("not a number")])
+async def test_a_count_that_fails_beside_the_run_costs_no_reply(
+    store: SlowToCount, tmp_path: Path, surprise: Exception
+) -> None:
+    """Counting only tells how much there is: whatever goes wrong with it, what is in flight is kept, and more asked."""
+    store.surprises.append(surprise)
+    async with ScriptedProvider(latency=(0.0, 0.5)) as provider:
+        report = await run(tmp_path, provider, [], concurrency=5)
+        assert (report.delivered, report.remaining, report.stopped) == (len(RECORDS), 0, "complete")
+        assert provider.stats().received == len(RECORDS)
+
+
+@pytest.mark.guarantee("G8")
+async def test_interrupted_while_the_store_is_counted_it_asks_nothing(store: SlowToCount, tmp_path: Path) -> None:
+    """Ctrl-C before the first call: nothing leaves, and the run says where it stands."""
+    store.at_first_count.append(lambda: os.kill(os.getpid(), signal.SIGINT))
+    async with ScriptedProvider() as provider:
+        asyncio.get_running_loop().call_later(1.0, store.delivered.set)
+        report = await run(tmp_path, provider, [], handle_signals=True)
+        assert (report.stopped, report.remaining, report.exit_code) == ("interrupted", len(RECORDS), 130)
         assert provider.stats().received == 0
 
 
