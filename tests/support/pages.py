@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from support.cli import PROGRAM, clean_environ, run_cli
+from support.cli import PROGRAM, Result, call_cli, clean_environ, run_cli
 from support.makers import make_line
 
 WATCH = re.compile(r"Watch it in a browser: (\S+)")
@@ -22,7 +23,7 @@ def fill(directory: Path, citations: int, contexts: int = 1) -> None:
     """A store with so many citations."""
     lines = b"".join(make_line(number, contexts) for number in range(1, citations + 1))
     (directory / "records.jsonl").write_bytes(lines)
-    done = run_cli(["import", "records.jsonl"], cwd=directory)
+    done = quick(["import", "records.jsonl"], directory)
     assert done.code == 0, done
 
 
@@ -35,8 +36,15 @@ def screen(directory: Path, url: str, *flags: str) -> dict[str, Any]:
 
 def status(directory: Path) -> dict[str, Any]:
     """What ``status --json`` says."""
-    said: dict[str, Any] = run_cli(["status", "--json"], cwd=directory).json()
+    said: dict[str, Any] = quick(["status", "--json"], directory).json()
     return said
+
+
+def quick(args: Sequence[str], directory: Path) -> Result:
+    """A command in this process, but in another thread: this one may have a browser's event loop."""
+    store = ("--store", f"sqlite:///{directory / 'citefidelity.db'}")
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(call_cli, [*args, *store], cwd=directory).result()
 
 
 @contextmanager

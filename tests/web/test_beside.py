@@ -25,18 +25,18 @@ def pages_of(process: int) -> list[psutil.Process]:
 
 def test_a_port_that_is_taken_is_said_once_and_the_run_goes_on(tmp_path: Path) -> None:
     """A run does not need its pages: where they cannot be served, everything is asked and delivered nevertheless."""
-    fill(tmp_path, 8)
+    fill(tmp_path, 24)
     with socket.create_server(("127.0.0.1", 0)) as taken, provider("--latency", "0.5") as url:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         flags = ("--base-url", url, "--model", "m", "--concurrency", "2", "--json")
         done = run_cli(["run", *flags, "--web", "--web-address", address], cwd=tmp_path)
-    assert (done.code, done.json()["delivered"]) == (0, 8)
+    assert (done.code, done.json()["delivered"]) == (0, 24)
     assert done.stderr.count("The pages are gone: The pages cannot be served at") == 1
 
 
 def test_pages_that_die_are_said_once_and_the_run_goes_on(tmp_path: Path) -> None:
     """Kill -9 of the pages leaves the run as it was."""
-    fill(tmp_path, 8)
+    fill(tmp_path, 20)
     with provider("--latency", "0.7") as url, running(tmp_path, url, "--concurrency", "2") as run:
         assert run.process.stderr is not None
         assert run.process.stdout is not None
@@ -44,14 +44,14 @@ def test_pages_that_die_are_said_once_and_the_run_goes_on(tmp_path: Path) -> Non
         page.kill()
         said = run.process.stderr.read()
         assert run.process.wait(30) == 0
-        assert '"delivered":8' in run.process.stdout.read()
+        assert '"delivered":20' in run.process.stdout.read()
     assert said.count("The pages are gone: their process ended with code -9.") == 1
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_the_pages_end_with_the_run(tmp_path: Path, end: signal.Signals) -> None:
     """However a run ends, no process of it stays."""
-    fill(tmp_path, 30)
+    fill(tmp_path, 100)
     with provider("--latency", "0.3") as url, running(tmp_path, url, "--concurrency", "1") as run:
         (page,) = pages_of(run.process.pid)
         os.kill(run.process.pid, end)
@@ -62,7 +62,7 @@ def test_the_pages_end_with_the_run(tmp_path: Path, end: signal.Signals) -> None
 
 def test_the_pages_make_way_for_the_run(tmp_path: Path) -> None:
     """Where the machine is busy, the run comes first."""
-    fill(tmp_path, 4)
+    fill(tmp_path, 100)
     with provider("--latency", "0.5") as url, running(tmp_path, url, "--concurrency", "1") as run:
         (page,) = pages_of(run.process.pid)
         assert page.nice() > psutil.Process(run.process.pid).nice()
@@ -84,6 +84,22 @@ def test_pages_without_anything_to_show_are_refused(tmp_path: Path) -> None:
     """No store, no journal and no numbers of a run: most likely the wrong directory, and it says so."""
     refused = run_cli(["web", "--json", *ANY_PORT], cwd=tmp_path)
     assert (refused.code, refused.error()["kind"]) == (5, "store_missing")
+
+
+def test_a_parent_that_cannot_be_watched_is_refused(tmp_path: Path) -> None:
+    """Standard input that is never closed would leave the pages behind."""
+    fill(tmp_path, 1)
+    with Path("/dev/null").open() as nothing:
+        done = subprocess.run(
+            [*PROGRAM, "web", "--json", "--with-parent", *ANY_PORT],
+            cwd=tmp_path,
+            env=clean_environ(tmp_path),
+            stdin=nothing,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+    assert (done.returncode, '"kind":"usage"' in done.stdout) == (2, True)
 
 
 def test_ctrl_c_ends_the_pages_at_once(tmp_path: Path) -> None:

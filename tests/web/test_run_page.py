@@ -72,7 +72,7 @@ def at_one_moment(directory: Path, page: Page) -> tuple[Snapshot, Seen]:
 
 def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, browser: Browser) -> None:
     """The page shows the very numbers of ``status --json``, moves with the run, and ends with the run's own report."""
-    fill(tmp_path, 60, contexts=2)
+    fill(tmp_path, 1_000)
     with provider("--latency", "0.4:0.5") as url, running(tmp_path, url, "--concurrency", "6") as run:
         with visit(browser, run.url) as page:
             numbers, seen = at_one_moment(tmp_path, page)
@@ -84,15 +84,15 @@ def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, browser: Browser) -> 
             page.wait_for_function(f"document.querySelector('[data-key=calls] .value').textContent > {numbers.calls}")
             page.wait_for_selector("canvas")
             assert not page.is_visible(".nicegui-error-popup")
-        assert run.process.stdout is not None
-        report = msgspec.json.decode(run.process.stdout.read())
-        assert run.process.wait(SECONDS) == 0
+        run.process.send_signal(signal.SIGINT)
+        report = msgspec.json.decode(run.process.communicate(timeout=SECONDS)[0])
     with pages(tmp_path) as serving, visit(browser, serving["url"]) as page:
         seen = look(page)
         assert "has ended" in seen.course
-        assert seen.tiles["calls"][0] == f"{report['calls']:,}" == "120"
-        assert seen.tiles["delivered"][0] == f"{report['delivered']} of 60" == "60 of 60"
+        assert seen.tiles["calls"][0] == f"{report['calls']:,}"
+        assert seen.tiles["delivered"][0] == f"{report['delivered']:,} of 1,000"
         assert seen.verdicts == written(report["categories"])
+        assert report["calls"] > numbers.calls
 
 
 def test_after_a_run_the_page_says_what_status_says(tmp_path: Path, browser: Browser) -> None:
@@ -113,7 +113,7 @@ def test_after_a_run_the_page_says_what_status_says(tmp_path: Path, browser: Bro
 
 def test_a_killed_run_is_told_from_one_that_goes_on(tmp_path: Path, browser: Browser) -> None:
     """After kill -9 its pages end with it; others show its last numbers and that it did not come to its end."""
-    fill(tmp_path, 30)
+    fill(tmp_path, 300)
     with provider("--latency", "0.4") as url, running(tmp_path, url, "--concurrency", "2") as run:
         with visit(browser, run.url) as page:
             page.wait_for_function("document.querySelector('[data-key=calls] .value').textContent > 0")
@@ -140,7 +140,7 @@ def test_the_last_numbers_are_shown_without_store_and_journal(tmp_path: Path, br
 
 def test_advice_is_shown_while_it_stands(tmp_path: Path, browser: Browser) -> None:
     """A run whose calls fail has the advice of ``status --json`` on its page."""
-    fill(tmp_path, 150)
+    fill(tmp_path, 2_000)
     faults = ("--fault", "server_error@share:0.5*1", "--latency", "0.2")
     with (
         provider(*faults) as url,
@@ -178,11 +178,13 @@ def test_before_any_run_and_by_keyboard(tmp_path: Path, browser: Browser) -> Non
 
 def test_an_open_page_goes_on_when_the_pages_are_served_anew(tmp_path: Path, browser: Browser) -> None:
     """The pages end with the run, and say so; served at the same port again, the open page shows how it ended."""
-    fill(tmp_path, 20)
-    with provider("--latency", "0.5") as url, running(tmp_path, url, "--concurrency", "2") as run:
+    fill(tmp_path, 300)
+    with provider("--latency", "0.3") as url, running(tmp_path, url, "--concurrency", "2") as run:
         context = browser.new_context()
         page = context.new_page()
         page.goto(run.url)
+        page.wait_for_selector("#course")
+        run.process.send_signal(signal.SIGINT)
         _, said = run.process.communicate(timeout=SECONDS)
     assert "The pages end with the run; `citefidelity web` shows them again." in said
     address = run.url.removeprefix("http://").rstrip("/")

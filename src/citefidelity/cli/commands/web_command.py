@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from citefidelity.cli.words import Call, Command, Example, Option
+from citefidelity.errors import UsageError
 
 if TYPE_CHECKING:
     from citefidelity.config.settings import Settings
@@ -58,7 +59,12 @@ def _end_with_parent(stop: asyncio.Event) -> None:
             asyncio.get_running_loop().remove_reader(descriptor)
             stop.set()
 
-    asyncio.get_running_loop().add_reader(descriptor, read)
+    try:
+        asyncio.get_running_loop().add_reader(descriptor, read)
+    except PermissionError as err:
+        raise UsageError(
+            "--with-parent needs a pipe as standard input: that it is closed ends the pages.", "Leave it out."
+        ) from err
 
 
 def _tell(call: Call, serving: Serving) -> None:
