@@ -19,7 +19,7 @@ from citefidelity.views.shown import Shown, ShownAttempt, ShownCitation, ShownCo
 from citefidelity.views.shown_words import CHANGED, WAITING, answer_rows, attempt_line, delivery, ending
 from citefidelity.web.marking import Piece, pieces
 from citefidelity.web.parts import box, copyable, heading, pairs, text
-from citefidelity.web.site import CITATION, Site, citation_url, results_url
+from citefidelity.web.site import CITATION, PATIENCE_S, Site, citation_url, results_url
 
 
 class _Evidence(NamedTuple):
@@ -36,7 +36,7 @@ class _Contexts(msgspec.Struct):
 def citation_page(site: Site) -> None:
     """Register the page."""
 
-    @ui.page(CITATION)
+    @ui.page(CITATION, response_timeout=PATIENCE_S)
     async def show(request: Request) -> None:
         wanted = _wanted(request)
         with site.frame("Citation"):

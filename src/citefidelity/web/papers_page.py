@@ -13,7 +13,7 @@ from citefidelity.views.amounts import percent
 from citefidelity.views.problem_papers import DEFINITION, ProblemPaper, unsupported_of
 from citefidelity.web.parts import box, heading, text
 from citefidelity.web.results_page import EVERY_S
-from citefidelity.web.site import PAPERS, Site, results_url
+from citefidelity.web.site import PAPERS, PATIENCE_S, Site, results_url
 
 MOST = 50
 AT_LEAST = "at_least"
@@ -24,7 +24,7 @@ CHOOSE = "None of these categories counts as unsupported unless you say so: choo
 def papers_page(site: Site) -> None:
     """Register the page."""
 
-    @ui.page(PAPERS)
+    @ui.page(PAPERS, response_timeout=PATIENCE_S)
     async def show(request: Request) -> None:
         chosen = request.query_params.getlist("category")
         at_least = _number(request.query_params.get(AT_LEAST, ""))

@@ -10,7 +10,7 @@ from citefidelity.results.filters import Filter, filter_of
 from citefidelity.results.rows import Group, Progress, ResultRow, ResultsPage
 from citefidelity.web.filter_form import STATES, filter_form, page_form
 from citefidelity.web.parts import box, text
-from citefidelity.web.site import RESULTS, Site, citation_url, results_url
+from citefidelity.web.site import PATIENCE_S, RESULTS, Site, citation_url, results_url
 
 EVERY_S = 1.0
 """How often to look how far the copying is; each look takes a millisecond."""
@@ -21,7 +21,7 @@ SHORT = 320
 def results_page(site: Site) -> None:
     """Register the page."""
 
-    @ui.page(RESULTS)
+    @ui.page(RESULTS, response_timeout=PATIENCE_S)
     async def show(request: Request) -> None:
         wanted = filter_of(request.query_params)
         with site.frame("Results"):

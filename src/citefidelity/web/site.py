@@ -17,6 +17,8 @@ from citefidelity.web.parts import attributed, box, heading, text
 from citefidelity.web.watching import Watching
 
 RUN, RESULTS, FAILURES, PAPERS, CITATION = "/", "/results", "/failures", "/papers", "/citation"
+PATIENCE_S = 60.0
+"""How long a page that reads a journal or a store may take until it is there: a graph may be slow to connect to."""
 NAVIGATION = (("Run", RUN), ("Results", RESULTS), ("Failures", FAILURES), ("Problem papers", PAPERS))
 
 
