@@ -20,7 +20,7 @@ from citefidelity.records import WHOLE, Delivery, Partition, Receipt
 from citefidelity.testing.faults_store import StoreAround
 from citefidelity.testing.provider import ScriptedProvider
 from citefidelity.testing.store import MemoryStore
-from citefidelity.views.report import Started
+from citefidelity.views.report import RunReport, Started
 from support.makers import make_record
 
 RECORDS = [make_record(number) for number in range(30)]
@@ -79,7 +79,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> SlowToCount:
 
 async def run(
     tmp_path: Path, provider: ScriptedProvider, started: list[Started], *, handle_signals: bool = False, **given: Any
-) -> app.RunReport:
+) -> RunReport:
     """Run once, in this process."""
     flags = {"base_url": provider.base_url, "model": "m", "journal": str(tmp_path / "journal"), **given}
     settings = load_settings(flags, environ={}, directory=tmp_path)
