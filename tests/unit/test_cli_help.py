@@ -36,7 +36,7 @@ def test_each_command_explains_itself(name: str, tmp_path: Path) -> None:
 def test_help_keeps_to_the_width(name: str, width: int) -> None:
     """No line but one to copy is wider than the terminal; single words may be."""
     for line in command_help(find(name), width).splitlines():
-        is_example = line.startswith(("Usage", "  citefidelity", "      ", "  zcat", "  watch", "  CITE"))
+        is_example = line.startswith(("Usage", "  citefidelity", "      ", "  zcat", "  watch", "  ssh", "  CITE"))
         assert is_example or columns_of(line) <= max(width, 52) or " " not in line.strip(), line
 
 
