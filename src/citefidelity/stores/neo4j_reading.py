@@ -23,7 +23,7 @@ PAGE_CONTEXTS = 2_000
 KEYS = 2_000
 """Keys in one answer."""
 
-FIRST_STRETCH, LONGEST_STRETCH = 200, 50_000
+FIRST_STRETCH, LONGEST_STRETCH = 50, 50_000
 """Articles in one query."""
 
 ALL = 2**62
