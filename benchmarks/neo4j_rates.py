@@ -221,7 +221,8 @@ async def read(store: Neo4jStore, driver: neo4j.AsyncDriver) -> None:
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         where = "with the hint" if behind else "from the beginning"
         print(
-            f"{screening:>10}, {where}: first page {first:.2f} s, all {number:,} in {total:.1f} s, memory +{grown:.0f} MB"
+            f"{screening:>10}, {where}: first page {first:.2f} s, all {number:,} in {total:.1f} s, "
+            f"memory +{grown:.0f} MB"
         )
     begun = time.perf_counter()
     counts = await store.counts("spread")
