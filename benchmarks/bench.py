@@ -28,11 +28,12 @@ HERE = Path(__file__).parent
 
 
 class Case(NamedTuple):
-    """What every contender is asked to do. ``latency`` is of the mock, in seconds."""
+    """What every contender is asked to do. ``latency`` is of the mock, in seconds, where it takes any."""
 
     latency: str
     concurrency: int
     contexts: int
+    mock: tuple[str, ...] = ("-m", "citefidelity.testing.provider", "--with-parent")
 
 
 CASES = {
@@ -40,6 +41,7 @@ CASES = {
     "b": Case("1", 100, 1_000),
     "c": Case("1", 1_000, 5_000),
     "d": Case(killed.LATENCY, killed.CONCURRENCY, killed.CONTEXTS),
+    "e": Case("0", 100, 5_000, (str(HERE / "mock_web.py"),)),
 }
 CONTENDERS = ("bare", "ours", "sdk", "threads")
 Result = dict[str, float]
@@ -49,7 +51,7 @@ def main() -> None:
     """Measure, print a table, write it with a plot to ``benchmarks/results``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--cases", default="abcd")
+    parser.add_argument("--cases", default="abcde")
     parser.add_argument("--contenders", default=",".join(CONTENDERS))
     parser.add_argument("--out", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
@@ -87,7 +89,7 @@ class Work:
     def __init__(self, directory: Path, case: Case) -> None:
         directory.mkdir()
         self.directory = directory
-        self.latency, self.concurrency, self.contexts = case
+        self.case, self.concurrency, self.contexts = case, case.concurrency, case.contexts
         self.records, self.bodies = directory / "records.jsonl", directory / "bodies.jsonl"
         write_records(self.records, self.contexts)
         write_bodies(self.records, self.bodies)
@@ -96,7 +98,7 @@ class Work:
     def measure(self, contender: str) -> Result:
         """One round of one contender against a fresh mock."""
         self.number += 1
-        with Mock(self.latency) as mock:
+        with Mock(self.case) as mock:
             command = self.command(contender, mock.url)
             began = time.monotonic()
             process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"NO_PROXY": "*"})
@@ -122,7 +124,7 @@ class Work:
     def kill(self) -> killed.Row:
         """Case d, once."""
         self.number += 1
-        with Mock(self.latency) as mock:
+        with Mock(self.case) as mock:
             journal = self.directory / f"{self.number}.db.journal"
             return killed.measure(self.command("ours", mock.url), mock.stats_url, journal)
 
@@ -143,8 +145,9 @@ class Work:
 class Mock:
     """The counting provider, as a process of its own."""
 
-    def __init__(self, latency: str) -> None:
-        command = [sys.executable, "-m", "citefidelity.testing.provider", "--latency", latency, "--with-parent"]
+    def __init__(self, case: Case) -> None:
+        latency = ["--latency", case.latency] if case.latency != "0" else []
+        command = [sys.executable, *case.mock, *latency]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         line = self.process.stdout.readline() if self.process.stdout else b""
         self.url = json.loads(line)["base_url"]

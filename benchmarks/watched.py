@@ -55,7 +55,7 @@ def main() -> None:
 def measure(work: Work, browser: Browser | None) -> Took:
     """One run, watched in this browser if there is one."""
     work.number += 1
-    with Mock(work.latency) as mock:
+    with Mock(work.case) as mock:
         port = free_port()
         command = [word for word in work.command("ours", mock.url) if word != "-q"]
         if browser is not None:
