@@ -61,6 +61,8 @@ class Engine:
                     await self._feed_and_ask(to_do)
                 self._parts.deliverer.close()
         finally:
+            # Where the run was cancelled or broke off, contexts wait for their time to be asked again.
+            self._line.close()
             for timer in (time_is_up, self._grace):
                 if timer is not None:
                     timer.cancel()

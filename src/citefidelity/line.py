@@ -143,6 +143,10 @@ class Line:
     def pump(self) -> None:
         """Something has changed: hand out what can be."""
         while self._parked:
+            if self._parked[0].done():
+                # Its worker was cancelled: a context handed to it would be asked by nobody.
+                self._parked.popleft()
+                continue
             job = self.take()
             if job is None:
                 return

@@ -275,6 +275,26 @@ def test_a_surprise_in_one_call_ends_the_run_as_what_it_is() -> None:
     run_virtual(main())
 
 
+@pytest.mark.parametrize("moment", [0.5, 3.5, 4.2, 5.0, 6.3])
+def test_nothing_of_a_cancelled_run_goes_on(moment: float) -> None:
+    """Whoever cancels a run, as in a notebook, is rid of it: no context that was to be asked again comes back."""
+
+    async def main() -> None:
+        surprises: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, surprise: surprises.append(surprise))
+        model = ScriptedModel(VirtualClock(), ["server_error@every:2*always"], latency=(1, 1))
+        running = asyncio.create_task(screen(memory(30), MemoryJournal(), model))
+        await asyncio.sleep(moment)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        asked = model.stats().received
+        await asyncio.sleep(1_000)
+        assert (surprises, model.stats().received) == ([], asked)
+
+    run_virtual(main())
+
+
 def test_stopped_before_it_began() -> None:
     """Ctrl-C while the run was still opening files: nothing is asked."""
 
