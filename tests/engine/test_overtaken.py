@@ -3,68 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import pytest
 
 from citefidelity.facts import Ended, Settled
 from citefidelity.kinds import UndeliverableKind
-from citefidelity.ports import CallFault, Question, RawReply
 from citefidelity.testing.faults_journal import SlowJournal
 from citefidelity.testing.journal import MemoryJournal
 from citefidelity.testing.model import ScriptedModel
 from citefidelity.testing.store import MemoryStore
 from support.bench import screen
+from support.claims import Connecting, Lapse, OvertakenClaim
 from support.makers import make_record
 from support.virtual_time import VirtualClock, run_virtual
-
-
-class Lapse(NamedTuple):
-    """From when a claim is not surely held, and from when it is again, another having had it in between."""
-
-    lost: float
-    again: float
-
-
-class OvertakenClaim:
-    """Held but in its lapses, which come one after the other."""
-
-    def __init__(self, *lapses: Lapse) -> None:
-        self._lapses = lapses
-
-    def holds_until(self) -> float:
-        """The beginning of the lapse that there is or that comes next."""
-        now = asyncio.get_running_loop().time()
-        return min((lapse.lost for lapse in self._lapses if now < lapse.again), default=now + 15)
-
-    def losses(self) -> int:
-        """Lapses that are over."""
-        return sum(lapse.again <= asyncio.get_running_loop().time() for lapse in self._lapses)
-
-    async def release(self) -> None:
-        """Nothing is held."""
 
 
 def memory(citations: int, contexts: int = 1) -> MemoryStore:
     """A store of so many citations with so many contexts each."""
     return MemoryStore([make_record(number, contexts) for number in range(1, citations + 1)])
-
-
-class Connecting(ScriptedModel):
-    """Has to connect first, and looks whether it may ask just before the first byte leaves."""
-
-    def __init__(self, connect: float, latency: tuple[float, float] = (1, 1), script: Sequence[str] = ()) -> None:
-        super().__init__(VirtualClock(), script, latency=latency)
-        self._connect = connect
-
-    async def ask(self, question: Question) -> RawReply:
-        """The scripted answer, or none where the question is held back."""
-        await asyncio.sleep(self._connect)
-        why = question.held_back()
-        if why:
-            raise CallFault("abandoned", why, sent=False)
-        return await super().ask(question)
 
 
 @pytest.mark.guarantee("G3", "G5")
