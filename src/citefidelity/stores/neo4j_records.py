@@ -58,7 +58,9 @@ def key_row(key: CitationKey, reference: str | None = None) -> Row:
 def native_ids(article_id: str) -> list[str | int]:
     """What an id may be in the graph: the string and, for a plain decimal number, the integer."""
     digits = article_id.removeprefix("-")
-    if digits.isascii() and digits.isdigit() and str(int(article_id)) == article_id:
+    # Python refuses to read a number of thousands of digits.
+    short = len(digits) <= len(str(LARGEST_INTEGER))
+    if short and digits.isascii() and digits.isdigit() and str(int(article_id)) == article_id:
         number = int(article_id)
         if abs(number) <= LARGEST_INTEGER:
             return [article_id, number]
