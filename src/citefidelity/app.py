@@ -126,10 +126,11 @@ async def journal_path(settings: Settings, store: Store) -> Path:
     return journal_in_state(await store.store_id(), settings.partition)
 
 
-async def run(
+async def run(  # noqa: PLR0913 - each is one more thing that some caller leaves out
     settings: Settings,
     *,
     on_start: Callable[[Started], None] = lambda _: None,
+    on_metrics: Callable[[str], None] = lambda _: None,
     observers: list[Observer] | None = None,
     handle_signals: bool = False,
     clock: Clock | None = None,
@@ -139,6 +140,7 @@ async def run(
     Args:
         settings: what to do, and where.
         on_start: told what was found, before the first call.
+        on_metrics: told where metrics are served, where they are.
         observers: views of the run.
         handle_signals: whether SIGINT and SIGTERM stop the run gently.
         clock: time; the real one unless told.
@@ -151,7 +153,9 @@ async def run(
     make_room_for_connections(settings.concurrency)
     async with AsyncExitStack() as stack:
         interrupts = await stack.enter_async_context(interrupts_handled(wanted=handle_signals))
-        served = await stack.enter_async_context(metrics_served(settings.metrics, version("citefidelity")))
+        served = await stack.enter_async_context(
+            metrics_served(settings.metrics, version("citefidelity"), on_metrics)
+        )
         hands, found, asking = await _prepared(settings, clock, stack)
         screening = Screening(hands, asking)
         await screening.begin()

@@ -42,6 +42,7 @@ def test_the_report_the_status_file_and_the_lines_agree(tmp_path: Path) -> None:
         assert 0 < spread.p50 <= spread.p95
     assert last.history.elapsed_s[0] < 1
     assert len(last.history.elapsed_s) == len(last.history.calls_per_s)
+    assert (last.history.contexts_done[-1], last.history.delivered[-1]) == (CITATIONS, CITATIONS)
     final = ran.stderr.splitlines()[-1]
     assert f"{CITATIONS:,} of {CITATIONS:,} citations delivered (100%)" in final
     assert "1 asked again" in final

@@ -144,3 +144,6 @@ def test_the_history_reaches_back_to_the_beginning_and_stays_small() -> None:
     assert history.elapsed_s[-1] > 20_000 - max(distances) - 2
     assert [2.0 * failed for failed in history.failed] == history.elapsed_s
     assert len(msgspec.json.format(msgspec.json.encode(history))) < 60_000
+    for _ in range(2):
+        trail.end(numbers(elapsed_s=19_998.5, failed=9_999))
+    assert trail.history().elapsed_s == [*history.elapsed_s, 19_998.5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -31,7 +32,7 @@ def test_a_port_that_is_taken_is_said_once_and_the_run_goes_on(tmp_path: Path) -
         flags = ("--base-url", url, "--model", "m", "--concurrency", "2", "--json")
         done = run_cli(["run", *flags, "--web", "--web-address", address], cwd=tmp_path)
     assert (done.code, done.json()["delivered"]) == (0, 24)
-    assert done.stderr.count("The pages are gone: The pages cannot be served at") == 1
+    assert done.stderr.count("There are no pages: The pages cannot be served at") == 1
 
 
 def test_pages_that_die_are_said_once_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -46,6 +47,21 @@ def test_pages_that_die_are_said_once_and_the_run_goes_on(tmp_path: Path) -> Non
         assert run.process.wait(30) == 0
         assert '"delivered":20' in run.process.stdout.read()
     assert said.count("The pages are gone: their process ended with code -9.") == 1
+
+
+def test_addresses_that_were_asked_for_are_said_even_when_quiet(tmp_path: Path) -> None:
+    """With -q a run still says where its pages and metrics are: who asked for them cannot guess a free port."""
+    fill(tmp_path, 24)
+    with provider("--latency", "0.5") as url:
+        flags = ("--base-url", url, "--model", "m", "--concurrency", "2", "--web", *ANY_PORT, "--metrics", "0", "-q")
+        done = run_cli(["run", *flags], cwd=tmp_path)
+    assert done.code == 0
+    said = "|".join(done.stderr.splitlines())
+    assert re.fullmatch(
+        r"Metrics for Prometheus: http://127\.0\.0\.1:\d+/metrics\|Watch it in a browser: http://127\.0\.0\.1:\d+/"
+        r"\|The pages end with the run; `citefidelity web --web-address 127\.0\.0\.1:0` shows them again\.",
+        said,
+    ), said
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])

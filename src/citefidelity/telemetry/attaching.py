@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -19,15 +18,20 @@ if TYPE_CHECKING:
     from citefidelity.telemetry.metrics_server import MetricsServer
     from citefidelity.telemetry.otel import Export
 
-log = logging.getLogger(__name__)
-
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL")
 SPOKEN = "http/protobuf"
 
 
 @asynccontextmanager
-async def metrics_served(address: ListenAddress | None, version: str) -> AsyncIterator[list[MetricsServer]]:
+async def metrics_served(
+    address: ListenAddress | None, version: str, on_metrics: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[list[MetricsServer]]:
     """Serves metrics within the block; the observer that brings the numbers, none where no address is given.
+
+    Args:
+        address: where; port 0 takes a free one.
+        version: of the program.
+        on_metrics: told the address that it came to.
 
     Raises:
         UsageError: what it needs is not installed, or nobody can listen there.
@@ -45,7 +49,7 @@ async def metrics_served(address: ListenAddress | None, version: str) -> AsyncIt
     from citefidelity.telemetry.prometheus import exposition  # noqa: PLC0415 - an extra
 
     async with MetricsServer(address, version, exposition) as server:
-        log.info("metrics are at %s", server.url)
+        on_metrics(server.url)
         yield [server]
 
 

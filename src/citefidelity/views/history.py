@@ -37,14 +37,22 @@ class Trail:
     def add(self, numbers: Snapshot) -> None:
         """The numbers of the next moment; moments should come at even distances."""
         if self._seen % self._every == 0:
-            for name, column in self._columns.items():
-                value = getattr(numbers, name)
-                column.append(round(value, 3) if isinstance(value, float) else value)
+            self._append(numbers)
             if len(self._columns["elapsed_s"]) == MOST_POINTS:
                 for column in self._columns.values():
                     del column[1::2]
                 self._every *= 2
         self._seen += 1
+
+    def end(self, numbers: Snapshot) -> None:
+        """The numbers of the last moment, which is kept whenever it comes."""
+        if self._columns["elapsed_s"][-1:] != [round(numbers.elapsed_s, 3)]:
+            self._append(numbers)
+
+    def _append(self, numbers: Snapshot) -> None:
+        for name, column in self._columns.items():
+            value = getattr(numbers, name)
+            column.append(round(value, 3) if isinstance(value, float) else value)
 
     def history(self) -> History:
         """What was kept so far: a copy, for another thread."""

@@ -64,7 +64,9 @@ class StatusFile:
                     await loop.run_in_executor(thread, self._write, self._status(started, now, trail, running=True))
                     await self._clock.sleep(EVERY_S)
             finally:
-                thread.submit(self._write, self._status(started, numbers(), trail, running=False))
+                last = numbers()
+                trail.end(last)
+                thread.submit(self._write, self._status(started, last, trail, running=False))
 
     def _status(self, started: Started, numbers: Snapshot, trail: Trail, *, running: bool) -> LiveStatus:
         return LiveStatus(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from citefidelity.config.addresses import EmbeddedAddress
 from citefidelity.config.settings import Settings
 from citefidelity.meter import Snapshot
 from citefidelity.views.report import Started
@@ -22,18 +24,25 @@ class PagesBeside:
 
     Args:
         settings: those of the run.
+        command: that serves these pages at another time; what it says of store and screening, the child is told.
         environ: of the run's process; the child gets the same, so that no secret is an argument.
         directory: where the run was started.
-        say: tells the person who started it.
+        tell: tells the person who started it, with -q, too: where the pages are was asked for.
     """
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], directory: Path, say: Callable[[str], None]
+        self,
+        settings: Settings,
+        command: str,
+        environ: Mapping[str, str],
+        directory: Path,
+        tell: Callable[[str], None],
     ) -> None:
         self._settings = settings
+        self._command = command
         self._environ = environ
         self._directory = directory
-        self._say = say
+        self._say = tell
 
     async def watch(self, started: Started, numbers: Callable[[], Snapshot], stopping: Callable[[], bool]) -> None:
         """Serve until cancelled."""
@@ -41,7 +50,7 @@ class PagesBeside:
         try:
             process = await asyncio.create_subprocess_exec(
                 *PROGRAM,
-                *_arguments(self._settings, started.journal),
+                *self._arguments(started.journal),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
@@ -67,16 +76,19 @@ class PagesBeside:
             code = await process.wait()
         except asyncio.CancelledError:
             if url:
-                self._say("The pages end with the run; `citefidelity web` shows them again.")
+                self._say(f"The pages end with the run; `{self._command}` shows them again.")
             raise
         why = problem or f"their process ended with code {code}"
-        self._say(f"The pages are gone: {why}. The run goes on; `citefidelity web` serves them anew.")
+        if url:
+            self._say(f"The pages are gone: {why}. The run goes on; `{self._command}` serves them anew.")
+        else:
+            self._say(f"There are no pages: {why}. The run goes on without them; `{self._command}` tries again.")
 
-
-def _arguments(settings: Settings, journal: str) -> list[str]:
-    words = ["web", "--with-parent", "--json", "--journal", journal]
-    words += ["--store", str(settings.store), "--screening", settings.screening, "--partition", str(settings.partition)]
-    return words + (["--web-address", str(settings.web_address)] if settings.web_address is not None else [])
+    def _arguments(self, journal: str) -> list[str]:
+        words = [*shlex.split(self._command)[1:], "--with-parent", "--json"]
+        # Beside a file it is found without, and the commands on the pages stay short.
+        beside = isinstance(self._settings.store, EmbeddedAddress)
+        return words if self._settings.journal is not None or beside else [*words, "--journal", journal]
 
 
 def _understood(line: bytes) -> tuple[str, str]:

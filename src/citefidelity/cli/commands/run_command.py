@@ -36,7 +36,7 @@ def handle(call: Call) -> int:
 
 async def _run(call: Call, settings: Settings) -> int:
     from citefidelity import app  # noqa: PLC0415 - as above
-    from citefidelity.cli.run_text import next_steps, summary  # noqa: PLC0415 - as above
+    from citefidelity.cli.run_text import next_steps, same_command, summary  # noqa: PLC0415 - as above
     from citefidelity.cli.viewing import viewing  # noqa: PLC0415 - as above
 
     # What is loaded by now stays to the end: looking through it for garbage again and again would take some five
@@ -47,8 +47,15 @@ async def _run(call: Call, settings: Settings) -> int:
         if settings.web:
             from citefidelity.web.beside import PagesBeside  # noqa: PLC0415 - as above
 
-            observers.append(PagesBeside(settings, call.environ, call.directory, call.out.say))
-        report = await app.run(settings, observers=observers, handle_signals=True)
+            observers.append(
+                PagesBeside(settings, same_command("web", settings), call.environ, call.directory, call.out.log)
+            )
+        report = await app.run(
+            settings,
+            on_metrics=lambda url: call.out.log(f"Metrics for Prometheus: {url}"),
+            observers=observers,
+            handle_signals=True,
+        )
     # Counted only where there was nothing to do, to say what could be done: it reads the whole store.
     counts = None if report.citations or call.out.json else await _counts(settings)
     steps = next_steps(report, settings, counts)
