@@ -153,9 +153,7 @@ async def run(  # noqa: PLR0913 - each is one more thing that some caller leaves
     make_room_for_connections(settings.concurrency)
     async with AsyncExitStack() as stack:
         interrupts = await stack.enter_async_context(interrupts_handled(wanted=handle_signals))
-        served = await stack.enter_async_context(
-            metrics_served(settings.metrics, version("citefidelity"), on_metrics)
-        )
+        served = await stack.enter_async_context(metrics_served(settings.metrics, version("citefidelity"), on_metrics))
         hands, found, asking = await _prepared(settings, clock, stack)
         screening = Screening(hands, asking)
         await screening.begin()
