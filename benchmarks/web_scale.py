@@ -21,9 +21,9 @@ from citefidelity.clock import SystemClock
 from citefidelity.facts import Asked, Delivered, Fact, Settled
 from citefidelity.journal import open_journal
 from citefidelity.records import CitationKey
-from citefidelity.results.filters import Filter
-from citefidelity.results.index import ResultsIndex
-from citefidelity.results.rows import Progress
+from citefidelity.results_index.filters import Filter
+from citefidelity.results_index.index import ResultsIndex
+from citefidelity.results_index.rows import Progress
 from citefidelity.views.problem_papers import UNSUPPORTED
 from journal_rate import CONTEXTS_PER_CITATION, HOLDER, WORDS, Maker, dice, hash_of, key_of
 

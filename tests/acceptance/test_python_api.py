@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from pathlib import Path
 
 import citefidelity
@@ -28,6 +29,12 @@ async def test_a_notebook_can_import_run_verify_and_read(tmp_path: Path) -> None
     states = [context["state"] for record in records for context in record["contexts"]]
     assert sorted(set(states)) == ["unassessable", "verdict"]
     assert len(states) == 40
+
+
+def test_no_module_takes_the_place_of_a_public_name() -> None:
+    """A module of that name, once imported, would stand where the function stood."""
+    modules = {module.name for module in pkgutil.iter_modules(citefidelity.__path__)}
+    assert not modules & set(citefidelity.__all__)
 
 
 def test_the_public_names_are_all_there() -> None:

@@ -10,9 +10,9 @@ import pytest
 from citefidelity.clock import SystemClock
 from citefidelity.errors import JournalError
 from citefidelity.records import Verdict
-from citefidelity.results import gathering, index
-from citefidelity.results.filters import Filter
-from citefidelity.results.index import ResultsIndex
+from citefidelity.results_index import gathering, index
+from citefidelity.results_index.filters import Filter
+from citefidelity.results_index.index import ResultsIndex
 from support.journals import make_began, make_settled, open_sqlite_journal
 from support.makers import make_key
 from support.result_facts import asked_about, settled_by

@@ -21,7 +21,7 @@ evidence = text.filter(lambda text: bool(text.strip()))
 
 
 @given(line, line, line, text, st.none() | text, st.lists(evidence, min_size=1, max_size=3))
-def test_what_was_quoted_is_read_back(  # noqa: PLR0913 - each is a part of the prompt
+def test_what_was_quoted_is_read_back(  # noqa: PLR0913, PLR0917 - each is a part of the prompt
     source: str | None, target: str | None, section: str | None, passage: str, sentence: str | None, texts: list[str]
 ) -> None:
     """Titles of one line, the passage, the sentence and the evidence come back as they were sent."""

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from citefidelity.clock import SystemClock
 from citefidelity.facts import Fact, Settled
 from citefidelity.records import CitationKey, Failure, Verdict
-from citefidelity.results import gathering, index, words
-from citefidelity.results.filters import ANYTHING, Filter
-from citefidelity.results.index import ResultsIndex
-from citefidelity.results.rows import ResultRow
+from citefidelity.results_index import gathering, index, words
+from citefidelity.results_index.filters import ANYTHING, Filter
+from citefidelity.results_index.index import ResultsIndex
+from citefidelity.results_index.rows import ResultRow
 from citefidelity.views.problem_papers import JudgedCitation, problem_papers
 from support.journals import make_began, make_delivered, make_reopened, open_sqlite_journal
 from support.result_facts import Plain, asked_about, ordered, passes, settled_by, standing

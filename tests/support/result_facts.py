@@ -8,7 +8,7 @@ from typing import NamedTuple
 from citefidelity.facts import Asked, Delivered, Fact, Reopened, Settled
 from citefidelity.prompt import Prompter, Rendered
 from citefidelity.records import Citation, CitationKey, Context, Failure, Outcome, Segment, Verdict
-from citefidelity.results.filters import Filter
+from citefidelity.results_index.filters import Filter
 from citefidelity.specs.spec import builtin_spec, resolve
 from citefidelity.specs.spec_toml import SpecPart
 

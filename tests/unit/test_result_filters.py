@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citefidelity.results.filters import ANYTHING, Filter, filter_of
+from citefidelity.results_index.filters import ANYTHING, Filter, filter_of
 
 words = st.none() | st.text(min_size=1, max_size=20).filter(lambda text: text == text.strip() and bool(text))
 confidence = st.none() | st.floats(0, 1)

@@ -73,4 +73,4 @@ def test_numbers_are_written_for_people() -> None:
     assert said["deliver_backlog"] == "3 of 2,000|a delivery takes 12 ms, p95 1.5 s"
     assert said["pool_in_use"].startswith("2 of 5|")
     assert said["memory_bytes"] == "123 MB|"
-    assert said["retries"] == "7|2 times told to slow down"
+    assert said["retries"] == "7|told to slow down 2 times"

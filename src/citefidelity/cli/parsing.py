@@ -104,7 +104,8 @@ def _no_such_option(command: Command, unknown: Sequence[str], known: Sequence[st
 
     # Only the option is repeated, not what follows it: somebody may have tried to pass a key.
     name = next((word for word in unknown if word.startswith("-")), unknown[0]).partition("=")[0]
-    close = get_close_matches(name, known, n=1)
+    meant = MEANT.get(name, "")
+    close = [meant] if meant in known else get_close_matches(name, known, n=1)
     hint = f"Did you mean {close[0]}?" if close else _more(command.name)
     return UsageError(f"{command.name} has no option {name}.", hint)
 

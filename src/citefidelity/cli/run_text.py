@@ -12,7 +12,7 @@ from citefidelity.config.addresses import Neo4jAddress
 from citefidelity.config.settings import FILE, SETTINGS, Settings
 from citefidelity.ports import StoreCounts
 from citefidelity.views.advice import line_of
-from citefidelity.views.amounts import cost, duration, short, size
+from citefidelity.views.amounts import cost, duration, short, size, times
 from citefidelity.views.painters import latency_of
 from citefidelity.views.report import RunReport
 
@@ -166,8 +166,8 @@ def _models(answers: dict[str, int]) -> str:
 
 
 def _calls(report: RunReport) -> str:
-    again = f", asked again {report.retries:,} times" if report.retries else ""
-    slower = f", told {report.pushbacks:,} times to slow down" if report.pushbacks else ""
+    again = f", asked again {times(report.retries)}" if report.retries else ""
+    slower = f", told {times(report.pushbacks)} to slow down" if report.pushbacks else ""
     return f"{report.calls:,}{again}{slower}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from urllib.parse import urlsplit
 
@@ -47,6 +48,12 @@ def listen_address(raw: object) -> ListenAddress:
     if not (":" in bare and _is_ip(bare) if in_brackets else HOST.fullmatch(bare)):
         raise ValueError("must begin with the name or address to listen on: 127.0.0.1:9464, or [::1]:9464")
     return ListenAddress(bare, int(port))
+
+
+def why_not(error: OSError) -> str:
+    """Why nobody can listen there, without the address again, which Python puts into its message."""
+    known = error.errno is not None and error.errno > 0
+    return os.strerror(error.errno) if known else error.strerror or str(error)
 
 
 def is_called_rightly(host_header: str, names: frozenset[str]) -> bool:

@@ -89,7 +89,8 @@ REMEDIES: Mapping[ProviderFault, str] = {
     ProviderFault.UNREACHABLE: "Check --base-url (most end in /v1), the network and the proxy.",
     ProviderFault.REDIRECTED: "Give the address it points to as --base-url, if you trust it.",
     ProviderFault.PARAMETER_REFUSED: "Change that parameter in the spec, under a new --screening.",
-    ProviderFault.OUTAGE: "Nothing is lost and nothing is marked: run again later.",
+    ProviderFault.OUTAGE: "Nothing is lost and nothing is marked. `citefidelity doctor` tells how it answers now; "
+    "when it is well, run again.",
 }
 """What to do about a fault that stops a run."""
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from citefidelity.config.listening import ListenAddress, is_called_rightly
+from citefidelity.config.listening import ListenAddress, is_called_rightly, why_not
 from citefidelity.errors import UsageError
 from citefidelity.meter import Snapshot
 from citefidelity.telemetry.readings import Moment
@@ -69,7 +69,7 @@ class MetricsServer:
         except OSError as err:
             await self._runner.cleanup()
             raise UsageError(
-                f"Metrics cannot be served at {self._address}: {err.strerror or err}. Nothing was asked.",
+                f"Metrics cannot be served at {self._address}: {why_not(err)}. Nothing was asked.",
                 "Give another address with --metrics, or 0 as its port for any that is free.",
                 kind="metrics_address",
             ) from err

@@ -9,7 +9,7 @@ import msgspec
 
 from citefidelity.durations import Spread
 from citefidelity.meter import Snapshot
-from citefidelity.views.amounts import cost, duration, percent, short, size, wait
+from citefidelity.views.amounts import cost, duration, percent, short, size, times, wait
 
 Level = Literal["note", "warning", "serious"]
 
@@ -190,7 +190,7 @@ def _throttle(numbers: Snapshot) -> Advice | None:
         level="note",
         code="throttle",
         what=f"the provider takes {numbers.allowed:,} calls at once, not {numbers.concurrency:,} "
-        f"(told to slow down {numbers.pushbacks:,} times)",
+        f"(told to slow down {times(numbers.pushbacks)})",
         hint="Nothing is lost, and more is tried now and then. A lower --concurrency or --rpm spares the refusals.",
     )
 

@@ -59,6 +59,11 @@ def size(octets: int) -> str:
     return f"{octets} B"
 
 
+def times(number: int) -> str:
+    """How often, for people."""
+    return {0: "never", 1: "once"}.get(number, f"{number:,} times")
+
+
 def percent(share: float) -> str:
     """A share for people: what is more than nothing is not shown as nothing."""
     return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"  # noqa: PLR2004 - from where it has two digits

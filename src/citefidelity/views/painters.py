@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from citefidelity.meter import Snapshot
 from citefidelity.views.advice import Level, advice
-from citefidelity.views.amounts import cost, duration, percent, rate, short, size, wait
+from citefidelity.views.amounts import cost, duration, percent, rate, short, size, times, wait
 from citefidelity.views.live import Frame
 from citefidelity.views.report import RunReport, Started
 
@@ -81,7 +81,8 @@ class Board:
         """The line, above the board."""
         from rich.text import Text  # noqa: PLC0415 - as above
 
-        self._console.print(Text(self._clean(text)), soft_wrap=True)
+        # What holds a command stays in one line, to be copied; the rest is broken between words.
+        self._console.print(Text(self._clean(text)), soft_wrap="`" in text)
 
     def close(self, last: Frame) -> None:  # noqa: ARG002 - the summary of the run, which follows, shows the numbers
         """Take the board away."""
@@ -106,13 +107,16 @@ class Board:
 
         numbers, rows = frame.numbers, board_rows(frame.numbers)
         board = Table.grid(padding=(0, 2), expand=True)
+        # A terminal writes ^C where the cursor stands: at the very edge it would begin another line, and push one line
+        # of the board to where nothing takes it away.
+        width = board.width = self._console.width - ROOM_FOR_CTRL_C
         board.add_column(style="bold", no_wrap=True)
         board.add_column(ratio=1)
         board.add_row(duration(numbers.elapsed_s), Text(self._clean(self._title), style="bold"))
         if numbers.to_do_at_start:
             board.add_row("", ProgressBar(total=numbers.to_do_at_start, completed=numbers.delivered))
         for name, value in rows:
-            board.add_row(name, Text(fitted(self._clean(value), self._console.width - LABEL_COLUMNS)))
+            board.add_row(name, Text(fitted(self._clean(value), width - LABEL_COLUMNS)))
         standing = advice(numbers)
         # Without room for more, what to do stands in the lines above the board only.
         short_of_room = self._console.height < len(rows) + LINES_OF_ADVICE * len(standing) + LINES_AROUND
@@ -125,6 +129,7 @@ class Board:
 
 STYLES: Mapping[Level, str] = {"serious": "bold red", "warning": "yellow", "note": "dim"}
 LABEL_COLUMNS = 13
+ROOM_FOR_CTRL_C = 5
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LINES_OF_ADVICE, LINES_AROUND = 3, 5
 
@@ -221,7 +226,7 @@ def trouble_of(snapshot: Snapshot) -> str:
     parts = [
         *([f"no call leaves for {duration(snapshot.pause_s)}"] if snapshot.pause_s > 0 else []),
         *([f"{snapshot.retries:,} asked again"] if snapshot.retries else []),
-        *([f"told {snapshot.pushbacks:,} times to slow down"] if snapshot.pushbacks else []),
+        *([f"told {times(snapshot.pushbacks)} to slow down"] if snapshot.pushbacks else []),
         *([f"{percent(snapshot.error_rate)} wrong lately"] if snapshot.error_rate else []),
     ]
     return ", ".join(parts)

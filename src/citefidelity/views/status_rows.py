@@ -5,7 +5,7 @@ from __future__ import annotations
 from citefidelity.ports import JournalRow
 from citefidelity.records import WHOLE
 from citefidelity.views.amounts import cost, short
-from citefidelity.views.status import JournalStatus, Status
+from citefidelity.views.status import Status
 
 Rows = list[tuple[str, str]]
 
@@ -26,7 +26,7 @@ def screening_rows(status: Status) -> Rows:
     states = status.states
     settled = f"{states.verdict:,} verdicts, {states.unassessable:,} without evidence, {states.failed:,} failed"
     rows = [
-        ("spec", "not begun: citefidelity run begins it"),
+        ("spec", f"not begun: citefidelity run --screening {status.screening} begins it"),
         ("citations", f"{status.delivered:,} delivered, {status.remaining:,} to do"),
         ("contexts", f"{settled}, {states.not_delivered:,} not delivered"),
     ]
@@ -39,15 +39,18 @@ def screening_rows(status: Status) -> Rows:
         rows.append(("elsewhere", f"{status.done_elsewhere:,} citations: citefidelity run --include-classified"))
     if status.journal is not None:
         lost = status.maybe_paid
-        rows.append(("maybe paid", f"{lost:,} attempts whose end or cost is unknown" if lost else ""))
+        under_way = "in flight now, or " if status.live is not None else ""
+        rows.append(("maybe paid", f"{lost:,} attempts {under_way}whose end or cost is unknown" if lost else ""))
         rows.append(("cost of all runs", cost(status.total_cost_usd)))
     return rows
 
 
-def journal_rows(journal: JournalStatus | None) -> Rows:
+def journal_rows(status: Status) -> Rows:
     """What the journal holds of it, over all runs; an empty value is nothing to tell."""
+    journal = status.journal
     if journal is None:
         return []
+    by = "the run at work delivers them" if status.live is not None else "citefidelity run"
     cached = f" ({short(journal.cached_tokens)} cached)" if journal.cached_tokens else ""
     return [
         ("runs", f"{journal.runs:,}"),
@@ -57,7 +60,7 @@ def journal_rows(journal: JournalStatus | None) -> Rows:
         ),
         ("verdicts", _counted(journal.categories)),
         ("failures", _counted(journal.failures_by_kind)),
-        ("waiting", "answers that are not delivered yet: citefidelity run" if journal.undelivered else ""),
+        ("waiting", f"answers that are not delivered yet: {by}" if journal.undelivered else ""),
         ("left", f"{journal.left:,} contexts for the next run" if journal.left else ""),
         ("calls", f"{journal.calls:,}"),
         ("tokens", f"{short(journal.input_tokens)} in{cached}, {short(journal.output_tokens)} out"),

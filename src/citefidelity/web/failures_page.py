@@ -67,7 +67,8 @@ def _group(site: Site, group: FailureGroup, settled: int) -> None:
             text("h2", group.kind)
             ui.link(f"{group.contexts:,} contexts", results_url(failure=group.kind))
             text("span", f"{percent(group.contexts / settled)} of all settled", "muted")
-        text("p", f"{MEANINGS.get(group.kind, 'A kind that this version does not know').capitalize()}.")
+        meaning = MEANINGS.get(group.kind, "a kind that this version does not know")
+        text("p", f"{meaning[0].upper()}{meaning[1:]}.")
         if group.kind == FailureKind.NO_EVIDENCE:
             text("p", NO_EVIDENCE, "muted")
             copyable(site.command("retry --changed"), "Retry what has changed")

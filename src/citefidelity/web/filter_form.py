@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from nicegui import ui
 
-from citefidelity.results.filters import Filter, Sort, State
-from citefidelity.results.rows import Group
+from citefidelity.results_index.filters import Filter, Sort, State
+from citefidelity.results_index.rows import Group
 from citefidelity.web.parts import box, text
 from citefidelity.web.site import RESULTS, results_url
 

@@ -10,7 +10,7 @@ import socket
 
 import msgspec
 
-from citefidelity.config.listening import ListenAddress
+from citefidelity.config.listening import ListenAddress, why_not
 from citefidelity.errors import UsageError
 
 DEFAULT = ListenAddress("127.0.0.1", 8650)
@@ -92,7 +92,7 @@ def _bound(address: ListenAddress | None) -> socket.socket:
         if address is None:
             return _listening(ListenAddress(DEFAULT.host, 0))
         raise UsageError(
-            f"The pages cannot be served at {address}: {err.strerror or err}.",
+            f"The pages cannot be served at {address}: {why_not(err)}.",
             "Choose another port with --web-address HOST:PORT; port 0 takes a free one.",
             kind="cannot_listen",
         ) from err

@@ -8,7 +8,7 @@ from fastapi import Request
 from nicegui import ui
 
 from citefidelity.errors import StoreError
-from citefidelity.results.rows import Progress
+from citefidelity.results_index.rows import Progress
 from citefidelity.views.amounts import percent
 from citefidelity.views.problem_papers import DEFINITION, ProblemPaper, unsupported_of
 from citefidelity.web.parts import box, heading, text

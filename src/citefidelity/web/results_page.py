@@ -6,8 +6,8 @@ from fastapi import Request
 from nicegui import ui
 
 from citefidelity.errors import StoreError
-from citefidelity.results.filters import Filter, filter_of
-from citefidelity.results.rows import Group, Progress, ResultRow, ResultsPage
+from citefidelity.results_index.filters import Filter, filter_of
+from citefidelity.results_index.rows import Group, Progress, ResultRow, ResultsPage
 from citefidelity.web.filter_form import STATES, filter_form, page_form
 from citefidelity.web.parts import box, text
 from citefidelity.web.site import PATIENCE_S, RESULTS, Site, citation_url, results_url

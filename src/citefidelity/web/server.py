@@ -14,7 +14,7 @@ from citefidelity.clock import SystemClock
 from citefidelity.config.settings import Settings
 from citefidelity.errors import StoreError
 from citefidelity.reading import journal_of, status_of
-from citefidelity.results.index import ResultsIndex
+from citefidelity.results_index.index import ResultsIndex
 from citefidelity.views.observing import status_path
 from citefidelity.web.guard import Guard
 from citefidelity.web.listener import Listener, Serving

@@ -12,7 +12,7 @@ from nicegui import ui
 
 from citefidelity.config.settings import Settings
 from citefidelity.records import CitationKey
-from citefidelity.results.index import ResultsIndex
+from citefidelity.results_index.index import ResultsIndex
 from citefidelity.web.parts import attributed, box, heading, text
 from citefidelity.web.watching import Watching
 

@@ -113,7 +113,7 @@ TILES = (
         "retries",
         "asked again",
         lambda numbers: f"{numbers.retries:,}",
-        lambda numbers: f"{numbers.pushbacks:,} times told to slow down",
+        lambda numbers: f"told to slow down {times(numbers.pushbacks)}",
     ),
     Tile("input_tokens", "tokens in", lambda numbers: short(numbers.input_tokens), _cached),
     Tile("cost_usd", "cost of this run", lambda numbers: cost(numbers.cost_usd), _budget),

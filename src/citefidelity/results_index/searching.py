@@ -10,9 +10,9 @@ import msgspec
 
 from citefidelity.journal.connection import scalar
 from citefidelity.records import CitationKey
-from citefidelity.results.filters import PREFIXES, Filter, Sort, State
-from citefidelity.results.rows import PAGE, Group, ResultRow, ResultsPage
-from citefidelity.results.words import Texts, Words
+from citefidelity.results_index.filters import PREFIXES, Filter, Sort, State
+from citefidelity.results_index.rows import PAGE, Group, ResultRow, ResultsPage
+from citefidelity.results_index.words import Texts, Words
 
 _STATES: dict[str, State] = {prefix: state for state, prefix in PREFIXES.items()}
 

@@ -11,12 +11,12 @@ import apsw
 from citefidelity.journal.connection import scalar, translate
 from citefidelity.one_thread import OneThread
 from citefidelity.ports import Clock
-from citefidelity.results.filters import Filter
-from citefidelity.results.gathering import Gathering
-from citefidelity.results.papers import Papers
-from citefidelity.results.rows import Group, Progress, ResultsPage
-from citefidelity.results.searching import Search
-from citefidelity.results.words import Texts, Words
+from citefidelity.results_index.filters import Filter
+from citefidelity.results_index.gathering import Gathering
+from citefidelity.results_index.papers import Papers
+from citefidelity.results_index.rows import Group, Progress, ResultsPage
+from citefidelity.results_index.searching import Search
+from citefidelity.results_index.words import Texts, Words
 from citefidelity.views.problem_papers import ProblemPapers
 
 MOMENT_S = 0.2

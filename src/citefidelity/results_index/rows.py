@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from citefidelity.records import CitationKey
-from citefidelity.results.filters import Filter, State
+from citefidelity.results_index.filters import Filter, State
 
 PAGE = 50
 

@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 import apsw
 
-from citefidelity.results.searching import placeholders, result_of
-from citefidelity.results.words import Texts
+from citefidelity.results_index.searching import placeholders, result_of
+from citefidelity.results_index.words import Texts
 from citefidelity.views.problem_papers import ProblemPaper, ProblemPapers
 
 Side = Literal["source", "target"]
