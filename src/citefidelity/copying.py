@@ -82,8 +82,8 @@ async def copy(source: Store, target: Store, *, on_page: Callable[[CopyReport], 
         UsageError: the target has a screening of the same name under another spec; nothing was written.
         StoreError: a store cannot be read or written; what was committed stands.
     """
-    rows = await source.screenings()
-    _refuse_other_specs(rows, await target.screenings())
+    rows = await source.screenings(counted=False)
+    _refuse_other_specs(rows, await target.screenings(counted=False))
     for row in rows:
         await target.begin_screening(row)
         await _name_journals(source, target, row.name)

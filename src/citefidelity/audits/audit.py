@@ -29,7 +29,7 @@ class AuditStore(Protocol):
     async def store_id(self) -> str:
         """Its id."""
 
-    async def screenings(self) -> Sequence[ScreeningRow]:
+    async def screenings(self, *, counted: bool = True) -> Sequence[ScreeningRow]:
         """All screenings."""
 
     async def journals(self, screening: str) -> Sequence[JournalRow]:
@@ -75,7 +75,7 @@ async def audit(
     Raises:
         StoreError: the store or a journal cannot be read, or a journal belongs to another store.
     """
-    row = next((one for one in await store.screenings() if one.name == wanted.screening), None)
+    row = next((one for one in await store.screenings(counted=False) if one.name == wanted.screening), None)
     known = await store.journals(wanted.screening)
     thread = OneThread("audit")
     try:

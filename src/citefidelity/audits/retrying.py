@@ -76,7 +76,7 @@ class RetryReport(msgspec.Struct, kw_only=True):
 class RetryStore(Protocol):
     """What is asked of the store."""
 
-    async def screenings(self) -> Sequence[ScreeningRow]:
+    async def screenings(self, *, counted: bool = True) -> Sequence[ScreeningRow]:
         """All screenings."""
 
     async def journals(self, screening: str) -> Sequence[JournalRow]:
@@ -182,7 +182,7 @@ class _Retry:
         return self._report
 
     async def _spec(self, seen: _Seen) -> Spec:
-        rows = {row.name: row.spec for row in await self._store.screenings()}
+        rows = {row.name: row.spec for row in await self._store.screenings(counted=False)}
         spec = rows.get(self._wish.screening, seen.spec)
         if spec is None:
             raise UsageError(

@@ -31,7 +31,7 @@ class ReportStore(Protocol):
     async def store_id(self) -> str:
         """Its id."""
 
-    async def screenings(self) -> Sequence[ScreeningRow]:
+    async def screenings(self, *, counted: bool = True) -> Sequence[ScreeningRow]:
         """All screenings."""
 
     async def journals(self, screening: str) -> Sequence[JournalRow]:
@@ -124,7 +124,7 @@ async def draw_up(
 
 
 async def _screening(store: ReportStore, wanted: Wanted) -> ScreeningRow:
-    rows = await store.screenings()
+    rows = await store.screenings(counted=False)
     found = next((row for row in rows if row.name == wanted.screening), None)
     if found is None:
         others = ", ".join(row.name for row in rows)

@@ -24,7 +24,7 @@ from citefidelity.views.shown import Shown, ShownAttempt, ShownCitation, ShownCo
 class ShowStore(Protocol):
     """What is asked of the store."""
 
-    async def screenings(self) -> Sequence[ScreeningRow]:
+    async def screenings(self, *, counted: bool = True) -> Sequence[ScreeningRow]:
         """All screenings."""
 
     async def find(
@@ -59,7 +59,7 @@ async def show(store: ShowStore, journal: Path, wanted: Wanted, *, address: str,
             "The ids are those of the records, as `citefidelity export` shows them.",
             kind="not_found",
         )
-    row = next((row for row in await store.screenings() if row.name == screening), None)
+    row = next((row for row in await store.screenings(counted=False) if row.name == screening), None)
     spec = Spec.from_json(row.spec) if row is not None else None
     citations, notes = await asyncio.to_thread(_assemble, stored, journal, screening, spec, wanted.instance_id)
     if wanted.instance_id is not None and not any(citation.contexts for citation in citations):

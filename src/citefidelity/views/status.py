@@ -96,7 +96,7 @@ class StatusStore(Protocol):
     async def store_id(self) -> str:
         """Its id."""
 
-    async def screenings(self) -> Sequence[ScreeningRow]:
+    async def screenings(self, *, counted: bool = True) -> Sequence[ScreeningRow]:
         """All screenings."""
 
     async def journals(self, screening: str) -> Sequence[JournalRow]:
@@ -112,7 +112,7 @@ async def take_status(
     """Take stock. ``address`` is what the store is called towards people. Stops nobody, and needs no journal."""
     store_id = await store.store_id()
     counts = await store.counts(screening, partition)
-    rows = {row.name: row for row in await store.screenings()}
+    rows = {row.name: row for row in await store.screenings(counted=False)}
     # Read in a thread of its own: a journal of a million outcomes takes its time.
     seen, totals, notes = await asyncio.to_thread(_read_journal, journal, screening, store_id)
     held_by = current_holder(journal)
