@@ -27,7 +27,7 @@ def painted(columns: int, rows: int) -> list[str]:
 
 AT_80 = """\
 12 min 04 s  deepseek-flash (deepseek), screening main
-             ━━━━━━━━━━━━━━━━━━━━━━━━━
+             ━━━━━━━━━━━━━━━━━━━━━━━╸
 citations    640 of 1,688 citations delivered (38%), about 19 min 12 s left
 contexts     2,711 contexts done, 3 failed, 12 without evidence, 4 flagged
 verdicts     SUPPORT 1,900  NOT_SUBSTANTIATE 401  OVERSIMPLIFY 210
@@ -42,23 +42,34 @@ cost         $1.20, $4.61 of $50.00 over all runs
 store        12 of 2,000 wait, write 200 ms, read 50 ms, 1 of 8 connections
 journal      3 facts wait, commit 4 ms, 38 GB free on its disk
 memory       612 MB
-warning      this process holds 612 MB of memory. Under 500 MB is usual. If it
-             grows on: Ctrl-C, and run again with fewer --citation-workers and a
-             lower --concurrency; no answer is lost.
+warning      this process holds 612 MB of memory. Under 500 MB is usual. If
+             it grows on: Ctrl-C, and run again with fewer
+             --citation-workers and a lower --concurrency; no answer is
+             lost.
 warning      6.2% of the last 500 calls went wrong (in all: timeout 20,
-             server_error 4, rate_limited 3). Under 5% is usual, and is asked
-             again. Above, look to the provider's status page; docs/failures.md
-             says what each kind wants.
-note         the provider takes 97 calls at once, not 100 (told to slow down 3
-             times). Nothing is lost, and more is tried now and then. A lower
-             --concurrency or --rpm spares the refusals.
-             Ctrl-C stops asking and keeps what is in flight; the same command
-             goes on later."""
+             server_error 4, rate_limited 3). Under 5% is usual, and is
+             asked again. Above, look to the provider's status page;
+             docs/failures.md says what each kind wants.
+note         the provider takes 97 calls at once, not 100 (told to slow
+             down 3 times). Nothing is lost, and more is tried now and
+             then. A lower --concurrency or --rpm spares the refusals.
+             Ctrl-C stops asking and keeps what is in flight; the same
+             command goes on later."""
 
 
 def test_the_board_of_a_busy_run_at_80_columns() -> None:
     """Everything that one asks of a run stands there, nothing is cut off, and what to do is said."""
     assert painted(80, 50) == AT_80.splitlines()
+
+
+def test_ctrl_c_has_room_beside_the_board() -> None:
+    """The ^C that a terminal writes does not begin a new line, which would leave a line of the board behind."""
+    stream = io.StringIO()
+    board = Board(stream, as_is, colour=False)
+    board._console.size = ConsoleDimensions(80, 50)  # noqa: SLF001 - a terminal of that size
+    board.draw(Frame(busy(), stopping=False))
+    lines = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", stream.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 80 - len("^C^C")
 
 
 def test_the_board_at_120_columns() -> None:

@@ -186,7 +186,7 @@ def test_an_open_page_goes_on_when_the_pages_are_served_anew(tmp_path: Path, bro
         page.wait_for_selector("#course")
         run.process.send_signal(signal.SIGINT)
         _, said = run.process.communicate(timeout=SECONDS)
-    assert "The pages end with the run; `citefidelity web` shows them again." in said
+    assert "The pages end with the run; `citefidelity web --web-address 127.0.0.1:0` shows them again." in said
     address = run.url.removeprefix("http://").rstrip("/")
     with pages(tmp_path, "--web-address", address):
         page.wait_for_function("(document.querySelector('#course') || {}).textContent?.includes('has ended')")

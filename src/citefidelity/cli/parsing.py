@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from citefidelity.cli.words import PRESENTATION, Command, Option
 from citefidelity.errors import UsageError
+
+MEANT: Mapping[str, str] = {
+    "--port": "--web-address",
+    "--host": "--web-address",
+    "--workers": "--concurrency",
+    "--threads": "--concurrency",
+    "--parallel": "--concurrency",
+    "--jobs": "--concurrency",
+    "--budget": "--max-cost",
+    "--database": "--store",
+    "--db": "--store",
+}
+"""What other programs call it, where no likeness of letters leads to our name."""
 
 
 class Parsed(NamedTuple):

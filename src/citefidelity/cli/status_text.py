@@ -15,7 +15,7 @@ def status_text(status: Status, bold: Callable[[str], str]) -> list[str]:
     """A few short tables."""
     lines = [bold("Store"), *_pairs(store_rows(status))]
     lines += ["", bold(f"Screening {status.screening}"), *_pairs(screening_rows(status))]
-    lines += ["", bold("Journal"), *_pairs([("file", status.journal_path), *journal_rows(status.journal)])]
+    lines += ["", bold("Journal"), *_pairs([("file", status.journal_path), *journal_rows(status)])]
     if status.held_by is not None:
         held = status.held_by
         lines += [f"  held by `{held.command}` on {held.host}, pid {held.pid}"]

@@ -52,8 +52,8 @@ def listen_address(raw: object) -> ListenAddress:
 
 def why_not(error: OSError) -> str:
     """Why nobody can listen there, without the address again, which Python puts into its message."""
-    known = error.errno is not None and error.errno > 0
-    return os.strerror(error.errno) if known else error.strerror or str(error)
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
 def is_called_rightly(host_header: str, names: frozenset[str]) -> bool:

@@ -25,8 +25,9 @@ def screening_rows(status: Status) -> Rows:
     """How far the screening is; an empty value is nothing to tell."""
     states = status.states
     settled = f"{states.verdict:,} verdicts, {states.unassessable:,} without evidence, {states.failed:,} failed"
+    named = "" if status.screening == "main" else f" --screening {status.screening}"
     rows = [
-        ("spec", f"not begun: citefidelity run --screening {status.screening} begins it"),
+        ("spec", f"not begun: citefidelity run{named} begins it"),
         ("citations", f"{status.delivered:,} delivered, {status.remaining:,} to do"),
         ("contexts", f"{settled}, {states.not_delivered:,} not delivered"),
     ]

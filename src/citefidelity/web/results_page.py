@@ -127,13 +127,21 @@ def _row(row: ResultRow) -> None:
                 text("span", f"text looks odd: {', '.join(row.flags)}", "warning")
         with box("div", "wrap"):
             ui.link(f"{row.key}, context {row.instance_id}", citation_url(row.key, row.instance_id))
-        titles = [title for title in (row.source_title, row.target_title) if title]
-        if titles:
-            text("div", " cites ".join(titles), "muted wrap")
+        _titles([title for title in (row.source_title, row.target_title) if title])
         if row.text is not None:
             text("blockquote", _shortened(row.text), "wrap")
         if row.said:
             text("div", _shortened(row.said), "wrap")
+
+
+def _titles(titles: list[str]) -> None:
+    """Each in an element of its own, so that one written from right to left does not turn the other one round."""
+    if titles:
+        with box("div", "muted wrap"):
+            for at, title in enumerate(titles):
+                if at:
+                    text("span", " cites ")
+                text("bdi", title)
 
 
 def _shortened(said: str) -> str:

@@ -145,7 +145,7 @@ class _Standing:
             for name, rows in (
                 ("Store", store_rows(status)),
                 ("Screening", screening_rows(status)),
-                ("Journal", [("file", status.journal_path), *journal_rows(status.journal)]),
+                ("Journal", [("file", status.journal_path), *journal_rows(status)]),
             ):
                 heading(name, 3)
                 pairs(rows, name)

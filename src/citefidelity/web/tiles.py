@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from citefidelity.durations import Spread
 from citefidelity.meter import Snapshot
-from citefidelity.views.amounts import cost, duration, percent, rate, short, size
+from citefidelity.views.amounts import cost, duration, percent, rate, short, size, times
 
 
 class Tile(NamedTuple):
