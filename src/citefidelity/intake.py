@@ -49,8 +49,10 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     message: str
 
     def __str__(self) -> str:
-        """``FILE:LINE: why``."""
-        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+        """``FILE:LINE: why``; of a whole file, why alone where that begins with its name."""
+        if self.line:
+            return f"{self.file}:{self.line}: {self.message}"
+        return self.message if self.message.startswith(self.file) else f"{self.file}: {self.message}"
 
 
 class Batch(msgspec.Struct):

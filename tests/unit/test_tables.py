@@ -194,6 +194,61 @@ async def test_a_broken_row_is_named(store: MemoryStore, tmp_path: Path, lines: 
     assert await imported(store) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "a.csv",
+            b"citing,cited,instance_id,text\na,b,1,x\n",
+            (
+                "a.csv has no column 'source_id', 'target_id', 'context_text'. Its columns are: citing, cited, "
+                "instance_id, text. Say which columns hold them: --map source_id=COLUMN --map target_id=COLUMN "
+                "--map context_text=COLUMN."
+            ),
+        ),
+        (
+            "a.csv",
+            b"source_id,target_id,instance_id\na,b,1\n",
+            (
+                "a.csv has no column 'context_text'. Its columns are: source_id, target_id, instance_id. "
+                "Say which column holds it: --map context_text=COLUMN."
+            ),
+        ),
+        (
+            "a.csv",
+            b"source_id;target_id;instance_id;context_text\na;b;1;x\n",
+            (
+                "a.csv seems to have a semicolon between its cells, where a comma is needed. "
+                "Save it as CSV with commas, in UTF-8."
+            ),
+        ),
+        (
+            "a.tsv.gz",
+            b"source_id\ttarget_id\n",
+            (
+                "a.tsv.gz: tables of the kind .tsv are neither read nor written. Use CSV (with commas, in UTF-8) and a "
+                "name that ends in .csv, or say with --format what the file is."
+            ),
+        ),
+        (
+            "a.json",
+            b'[\n{"source_id": "a"}\n]\n',
+            (
+                "a.json is one JSON array, where one citation a line is needed (JSON Lines). "
+                "`jq -c '.[]' a.json` makes these lines."
+            ),
+        ),
+    ],
+)
+async def test_a_file_of_another_kind_is_told_once(
+    store: MemoryStore, tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    """What is wrong with a whole file is one message that says what to do, and names all that is missing."""
+    report = await import_bytes(store, content, tmp_path / name)
+    assert [str(one).replace(f"{tmp_path}/", "") for one in report.rejections] == [said]
+    assert await imported(store) == []
+
+
 async def test_rows_after_a_broken_one_are_read(store: MemoryStore, tmp_path: Path) -> None:
     """One bad row costs only itself."""
     content = as_csv(BASE) + b"c,b,1\r\n" + b'd,b,1,"x"y\r\n' + b"e,b,1,x\r\n"

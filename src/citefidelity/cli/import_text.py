@@ -23,7 +23,8 @@ def import_text(report: ImportReport, settings: Settings) -> list[str]:
     if report.changed_after_delivery:
         lines += _delivered(report)
     if report.rejected:
-        lines.append("The lines named above were left out; all others are in. Mend them and import again.")
+        lines.append("What is named above is not in, a citation with one wrong row as a whole; all else is.")
+        lines.append("Mend it and import again: what is in stays as it is.")
     if report.new or report.changed:
         lines += ["", f"What a run would take: {same_command('estimate', settings)}"]
     return lines

@@ -37,6 +37,7 @@ OURS = ("state", *VERDICT_COLUMNS, *FAILURE_COLUMNS, "answer", *OURS_ON_CITATION
 """The columns that an export adds."""
 
 _NEEDED = ("source_id", "target_id", "instance_id", "context_text")
+OTHER_SEPARATORS = {";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _PREFIXED = re.compile(r"(citation|context)\.(.+)", re.DOTALL)
 _FIXED = frozenset((*CITATION_FIELDS, *CONTEXT_FIELDS, *OURS, *OURS_ON_CONTEXT))
 
@@ -84,7 +85,7 @@ def plan(name: str, columns: Sequence[str], mapping: Mapping[str, str]) -> list[
     doubled = [field for field, count in Counter(field for _, field in fields).items() if count > 1]
     if doubled:
         raise UsageError(f"{name} has two columns for '{doubled[0]}': one of that name, and one by --map.")
-    _refuse_missing(name, _NEEDED, [field for _, field in fields])
+    _refuse_without_needed(name, [field for _, field in fields], columns)
     return [(place, field_of(field)) for place, field in fields]
 
 
@@ -102,7 +103,22 @@ def _refuse_bad_header(name: str, columns: Sequence[str]) -> None:
 def _refuse_missing(name: str, wanted: Iterable[str], there: Sequence[str]) -> None:
     missing = [column for column in wanted if column not in there]
     if missing:
+        raise UsageError(f"{name} has no column '{missing[0]}'. Its columns are: {', '.join(there)}.")
+
+
+def _refuse_without_needed(name: str, fields: Sequence[str], columns: Sequence[str]) -> None:
+    missing = [field for field in _NEEDED if field not in fields]
+    if not missing:
+        return
+    other = next((mark for mark in (";", "\t", "|") if len(columns) == 1 and mark in columns[0]), None)
+    if other is not None:
         raise UsageError(
-            f"{name} has no column '{missing[0]}'. Its columns are: {', '.join(there)}.",
-            f"Say which column holds it: --map {missing[0]}=COLUMN." if missing[0] in _NEEDED else "",
+            f"{name} seems to have {OTHER_SEPARATORS[other]} between its cells, where a comma is needed.",
+            "Save it as CSV with commas, in UTF-8.",
         )
+    one = len(missing) == 1
+    raise UsageError(
+        f"{name} has no column {', '.join(repr(field) for field in missing)}. Its columns are: {', '.join(columns)}.",
+        f"Say which {'column holds it' if one else 'columns hold them'}: "
+        f"{' '.join(f'--map {field}=COLUMN' for field in missing)}.",
+    )

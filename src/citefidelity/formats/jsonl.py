@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
+from citefidelity.errors import UsageError
 from citefidelity.formats.shapes import MAX_LINE, Fault, Line
 from citefidelity.formats.streams import numbered_lines, refuse_utf16
 from citefidelity.record_format import exported
@@ -15,6 +17,11 @@ from citefidelity.records import StoredCitation
 def read_jsonl(name: str, stream: io.BufferedReader) -> Iterator[Line | Fault]:
     """Each line that is not blank."""
     refuse_utf16(name, stream)
+    if stream.peek(1)[:64].lstrip(b"\xef\xbb\xbf").partition(b"\n")[0].strip() == b"[":
+        raise UsageError(
+            f"{name} is one JSON array, where one citation a line is needed (JSON Lines).",
+            f"`jq -c '.[]' {shlex.quote(name)}` makes these lines.",
+        )
     for number, line in numbered_lines(stream):
         if line is None:
             yield Fault(number, f"longer than {MAX_LINE >> 20} MB")

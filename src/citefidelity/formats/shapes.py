@@ -21,6 +21,7 @@ _BY_SUFFIX: dict[str, Format] = {
     ".csv": "csv",
     ".parquet": "parquet",
 }
+_OTHER_TABLES = frozenset({".xlsx", ".xls", ".ods", ".tsv", ".tab"})
 _COMPRESSIONS: dict[str, Compression] = {".gz": "gz", ".zst": "zst"}
 
 
@@ -46,9 +47,19 @@ def compression_of(name: str) -> Compression | None:
 
 
 def format_of(name: str) -> Format:
-    """What the suffix says, that of a compression aside; JSON Lines where it says nothing."""
+    """What the suffix says, that of a compression aside; JSON Lines where it says nothing.
+
+    Raises:
+        UsageError: it says a format that is neither read nor written here.
+    """
     path = PurePath(name)
-    return _BY_SUFFIX.get(path.with_suffix("").suffix.lower() if compression_of(name) else path.suffix.lower(), "jsonl")
+    suffix = (path.with_suffix("") if compression_of(name) else path).suffix.lower()
+    if suffix in _OTHER_TABLES:
+        raise UsageError(
+            f"{name}: tables of the kind {suffix} are neither read nor written.",
+            "Use CSV (with commas, in UTF-8) and a name that ends in .csv, or say with --format what the file is.",
+        )
+    return _BY_SUFFIX.get(suffix, "jsonl")
 
 
 def known_format(name: str) -> Format:
