@@ -101,6 +101,15 @@ def assert_shown(place: Path, record: dict[str, Any], ran: dict[str, Any]) -> No
     (place / "elsewhere").rename(place / "citefidelity.db.journal")
 
 
+def test_an_export_without_a_verdict_is_said(place: Path, server: str) -> None:
+    """A name with a mistake in it gives a file all the same, and a note that no verdict is in it."""
+    note = "Screening mian has judged none of them; `citefidelity screenings` lists those that have begun."
+    assert run_cli(["run", "--base-url", server, "--model", "m"], cwd=place).code == 0
+    wrong = run_cli(["export", "-o", "x.csv", "--screening", "mian"], cwd=place)
+    assert (wrong.code, note in wrong.stderr) == (0, True)
+    assert "none of them" not in run_cli(["export", "-o", "x.csv"], cwd=place).stderr
+
+
 def test_a_limit_and_then_nothing_to_do(place: Path, server: str) -> None:
     """What is left, and what could be done though nothing is left, is said as a command."""
     first = run_cli(["run", "--base-url", server, "--model", "m", "--limit", "1"], cwd=place)

@@ -30,6 +30,10 @@ def report_text(report: Report, file: str | None, bold: Callable[[str], str], wi
     shares = [[one.name, f"{one.contexts:,}", percent(one.share), span(one.interval)] for one in report.categories]
     lines += ["", *columns([["category", "contexts", "share", "95 % interval"], *shares], width, right=(1, 2, 3))]
     lines += ["", *pairs(_agreement(report))] if report.agreement is not None else []
+    if report.agreement is not None and not report.agreement.labelled:
+        lines += [
+            f"  No context has a label in a field '{report.agreement.field}'. A file of labels is --gold-file FILE."
+        ]
     lines += ["", *report.notes] if report.notes else []
     return [
         *lines,

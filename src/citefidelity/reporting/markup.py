@@ -63,8 +63,18 @@ def section(ident: str, heading: str, *children: Child) -> Markup:
     return element("section", element("h2", heading), *children, id=ident)
 
 
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Child]], words: Collection[int] = (0,)) -> Markup:
-    """A table; ``words`` are the columns that hold words, all others hold numbers. The first is each row's heading."""
+def table(
+    caption: str,
+    head: Sequence[str],
+    rows: Iterable[Sequence[Child]],
+    words: Collection[int] = (0,),
+    *,
+    upright: bool = False,
+) -> Markup:
+    """A table; ``words`` are the columns that hold words, all others hold numbers. The first is each row's heading.
+
+    ``upright`` turns the headings of numbers, where many of them have to stand beside each other.
+    """
     return element(
         "div",
         element(
@@ -74,6 +84,7 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[Child]], wo
                 "thead", element("tr", *(_cell("th", name, at, words, scope="col") for at, name in enumerate(head)))
             ),
             element("tbody", *(_row(row, words) for row in rows)),
+            class_="upright" if upright else None,
         ),
         class_="wide",
         tabindex=0,

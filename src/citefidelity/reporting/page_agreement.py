@@ -113,4 +113,4 @@ def _confusion(found: Agreement) -> Markup:
     rows: list[list[Child]] = [
         [foreign(label), *(f"{number:,}" for number in numbers)] for label, numbers in found.confusion.items()
     ]
-    return table("Labels (rows) against verdicts (columns)", ("label", *found.columns), rows)
+    return table("Labels (rows) against verdicts (columns)", ("label", *found.columns), rows, upright=True)

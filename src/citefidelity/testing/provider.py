@@ -28,6 +28,7 @@ from typing import Self, TextIO
 
 import msgspec
 
+from citefidelity.errors import UsageError
 from citefidelity.testing.acts import Act, Ending, Said, pieces
 from citefidelity.testing.answers import Choices, choices_in
 from citefidelity.testing.faults import ACTS, rate_limited
@@ -244,7 +245,9 @@ def _latency(text: str) -> tuple[float, float]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m citefidelity.testing.provider", description=HELP)
+    parser = argparse.ArgumentParser(
+        prog="python -m citefidelity.testing.provider", description=HELP, epilog=f"Acts: {', '.join(ACTS)}."
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--latency", type=_latency, default=(0.0, 0.0), metavar="FROM:TO", help="seconds")
@@ -257,7 +260,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--api-key-env", metavar="NAME", help="the variable that holds the key which is wanted")
     parser.add_argument("--log", type=Path, metavar="FILE", help="one line of JSON for each request")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input is closed")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    try:
+        parse_script(arguments.fault)
+    except UsageError as err:
+        parser.error(err.message)
+    return arguments
 
 
 def _until_closed(stdin: int, stop: asyncio.Event) -> None:

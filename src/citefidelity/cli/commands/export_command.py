@@ -11,7 +11,8 @@ from citefidelity.errors import CitefidelityError, UsageError
 
 def handle(call: Call) -> int:
     """Write all citations of the store, with the outcomes of one screening."""
-    from citefidelity.exports import Output  # noqa: PLC0415 - loaded when the command runs
+    from citefidelity.cli.run_text import same_command  # noqa: PLC0415 - loaded when the command runs
+    from citefidelity.exports import Output  # noqa: PLC0415 - as above
     from citefidelity.moving import export_from  # noqa: PLC0415 - as above
 
     name = call.given["output"]
@@ -35,6 +36,9 @@ def handle(call: Call) -> int:
             kind="output",
         ) from err
     said = f"{report.citations:,} citations with {report.contexts:,} contexts, {report.delivered:,} of them judged"
+    if report.citations and not report.delivered:
+        known = same_command("screenings", settings)
+        call.out.say(f"Screening {settings.screening} has judged none of them; `{known}` lists those that have begun.")
     if name is None:
         call.out.say(said)
     else:
