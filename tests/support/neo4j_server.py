@@ -99,7 +99,8 @@ class Neo4jServer:
         if self.is_running and tuple(extra) == self._extra:
             self.resume()
             return
-        self.kill()
+        # Cleanly: a read-only server cannot mend what a killed one has left.
+        self.stop()
         self.start(extra)
 
     def stop(self) -> None:
