@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import platform
+
 import pytest
 
-from citefidelity.config.listening import ListenAddress, is_called_rightly, listen_address
+from citefidelity.config.listening import EVERYWHERE, ListenAddress, is_called_rightly, listen_address
 
 
 @pytest.mark.parametrize(
@@ -52,3 +54,12 @@ def test_names_that_are_ours(host: str) -> None:
 def test_names_that_are_not(host: str) -> None:
     """A name that somebody else pointed here is refused: a page of theirs would read along."""
     assert not is_called_rightly(host, frozenset({"node-7"}))
+
+
+@pytest.mark.parametrize(
+    ("host", "called"),
+    [("127.0.0.1", "127.0.0.1"), *((host, platform.node()) for host in sorted(EVERYWHERE))],
+)
+def test_what_listens_everywhere_is_called_by_name(host: str, called: str) -> None:
+    """An address that is none to call is not given to people: from elsewhere it would lead to their own machine."""
+    assert ListenAddress(host, 1).host_to_call == called

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import platform
 import re
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ import msgspec
 from citefidelity.config.addresses import is_this_machine
 
 LOOPBACK_HOST = "127.0.0.1"
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - only told apart here
 HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
@@ -24,6 +26,11 @@ class ListenAddress(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """``HOST:PORT``, an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def host_to_call(self) -> str:
+        """What to call it by: this machine's name where it listens on all of its addresses."""
+        return platform.node() if self.host in EVERYWHERE else self.host
 
     @property
     def is_loopback(self) -> bool:

@@ -55,7 +55,7 @@ class MetricsServer:
     def url(self) -> str:
         """Where the metrics are; of port 0, the one that it came to."""
         port = self._runner.addresses[0][1] if self._runner.addresses else self._address.port
-        return f"http://{ListenAddress(self._address.host, port)}{PATH}"
+        return f"http://{ListenAddress(self._address.host_to_call, port)}{PATH}"
 
     async def __aenter__(self) -> Self:
         """Begin to listen.

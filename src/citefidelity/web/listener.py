@@ -16,7 +16,6 @@ from citefidelity.errors import UsageError
 DEFAULT = ListenAddress("127.0.0.1", 8650)
 TOKEN_BYTES = 24
 SHORTEST_TOKEN = 16
-EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - only told apart here
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,10 +73,9 @@ class Listener:
     def serving(self) -> Serving:
         """What to tell the person who opens it."""
         port = self.socket.getsockname()[1]
-        host = platform.node() if self.address.host in EVERYWHERE else self.address.host
         query = f"?token={self.token}" if self._made_up else ""
         return Serving(
-            url=f"http://{ListenAddress(host, port)}/{query}",
+            url=f"http://{ListenAddress(self.address.host_to_call, port)}/{query}",
             host=self.address.host,
             port=port,
             token_needed=self.token is not None,
