@@ -94,7 +94,7 @@ async def test_a_read_only_database_is_told_and_can_be_read(place: Neo4jPlace, s
     """Nothing can be written to it, which is said; what it holds can be read and exported."""
     await store.put([make_record(1), make_record(2)])
     await deliver(store, make_delivery(1))
-    place.server.ensure([f"server.databases.read_only={DATABASE}"])
+    place.server.ensure([f"server.databases.read_only={DATABASE}"], cleanly=True)
     for uri in (place.uri, place.uri.replace("bolt:", "neo4j:")):
         reader = await place.open(uri=uri)
         assert len(await to_do(reader)) == 1

@@ -100,7 +100,7 @@ async def test_a_read_only_database(place: Neo4jPlace, store: Neo4jStore) -> Non
     """That nothing can be written is a failure before the run that would find it out."""
     await store.put([make_record(1)])
     await store.close()
-    place.server.ensure([f"server.databases.read_only={DATABASE}"])
+    place.server.ensure([f"server.databases.read_only={DATABASE}"], cleanly=True)
     report, found = await examined(place)
     assert (found["rights"].result, report.exit_code) == ("failure", 5)
     assert "read-only" in found["rights"].message

@@ -71,7 +71,7 @@ async def test_a_server_that_writes_nothing_and_then_too_little(place: Neo4jPlac
         await runs.fill(CITATIONS)
         await runs.make([make_edge("large", large)])
         await runs.run(limit=5)
-        place.server.ensure([READ_ONLY])
+        place.server.ensure([READ_ONLY], cleanly=True)
         refused = await run_as_told(runs)
         assert_refused(runs, refused, "neo4j_read_only", "read-only", "server.databases.read_only")
         place.server.ensure([LITTLE_MEMORY])

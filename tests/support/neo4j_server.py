@@ -94,13 +94,17 @@ class Neo4jServer:
                 raise NoServer(f"Neo4j did not start: {(self.home / 'console.log').read_text()[-1500:]}")
             time.sleep(LOOK_AGAIN_S)
 
-    def ensure(self, extra: Sequence[str] = ()) -> None:
-        """Have it running with just these further lines of configuration, whatever was done to it before."""
+    def ensure(self, extra: Sequence[str] = (), *, cleanly: bool = False) -> None:
+        """Have it running with just these further lines of configuration, whatever was done to it before.
+
+        ``cleanly``: end it in peace before, which takes it some ten seconds. A read-only one cannot recover.
+        """
         if self.is_running and tuple(extra) == self._extra:
             self.resume()
             return
-        # Cleanly: a read-only server cannot mend what a killed one has left.
-        self.stop()
+        if cleanly:
+            self.stop()
+        self.kill()
         self.start(extra)
 
     def stop(self) -> None:
