@@ -181,6 +181,30 @@ def test_markup_is_shown_and_not_run(tmp_path: Path, browser: Browser) -> None:
         assert not is_too_wide(page)
 
 
+def test_text_from_right_to_left_is_set_so(tmp_path: Path, browser: Browser) -> None:
+    """An Arabic passage begins on the right of its place; an English one on the left."""
+    arabic = "أظهرت الدراسات أن العلاج فعال [CITATION] في معظم المرضى."
+    contexts = [{"instance_id": 1, "context_text": text} for text in (arabic, "It works [CITATION].")]
+    import_records(tmp_path, [make_json(at, [one]) for at, one in enumerate(contexts, 1)])
+    first_letter = """(quote) => {
+      const letter = document.createRange();
+      const walk = document.createTreeWalker(quote, NodeFilter.SHOW_TEXT);
+      const text = walk.nextNode();
+      letter.setStart(text, 0);
+      letter.setEnd(text, 1);
+      const room = quote.getBoundingClientRect();
+      return (letter.getBoundingClientRect().left - room.left) / room.width;
+    }"""
+    with provider() as url:
+        screen(tmp_path, url)
+    with pages(tmp_path) as serving, visit(browser, f"{serving['url']}citation?source=citing-1&target=cited-1") as page:
+        page.wait_for_selector(".citing")
+        assert page.eval_on_selector(".citing", first_letter) > 0.9
+        page.goto(f"{serving['url']}citation?source=citing-2&target=cited-2")
+        page.wait_for_selector(".citing")
+        assert page.eval_on_selector(".citing", first_letter) < 0.1
+
+
 def test_a_citation_shows_all_that_show_shows(tmp_path: Path, browser: Browser) -> None:
     """Verdict, justification, every attempt, the raw reply and the prompt, as ``show --json`` has them."""
     fill(tmp_path, 1)
