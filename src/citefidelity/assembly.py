@@ -114,6 +114,7 @@ def _gauges(hands: Hands, asking: Asking, admission: Admission, deliverer: Deliv
         in_flight=admission.in_flight,
         allowed=admission.allowed,
         concurrency=asking.concurrency,
+        pace_per_s=admission.pace,
         pause_s=admission.pause_seconds(),
         deliver_backlog=deliverer.backlog,
         deliver_bound=BOUND,

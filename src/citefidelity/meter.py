@@ -43,6 +43,8 @@ class Gauges(msgspec.Struct, frozen=True, kw_only=True):
     allowed: int = 0
     """Calls that may be in flight at present: ``concurrency``, or what the provider has been found to take."""
     concurrency: int = 0
+    pace_per_s: float | None = None
+    """Calls a second that leave at most, after the provider asked to slow down; None while it took all there were."""
     pause_s: float = 0.0
     """How long no call leaves at all, because the provider is unwell or asked for it."""
     journal_backlog: int = 0

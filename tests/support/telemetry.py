@@ -21,6 +21,7 @@ GAUGES = Gauges(
     in_flight=97,
     allowed=98,
     concurrency=100,
+    pace_per_s=12.5,
     pause_s=1.5,
     journal_backlog=7,
     journal_commit=Spread(p50=0.002, p95=0.004, earlier_p50=0.001),

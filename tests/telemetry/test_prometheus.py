@@ -32,6 +32,7 @@ PLAIN = {
     "citefidelity_calls_in_flight": "in_flight",
     "citefidelity_calls_allowed": "allowed",
     "citefidelity_calls_limit": "concurrency",
+    "citefidelity_calls_allowed_per_second": "pace_per_s",
     "citefidelity_pause_seconds": "pause_s",
     "citefidelity_cached_tokens_total": "cached_tokens",
     "citefidelity_cost_usd_total": "cost_usd",

@@ -57,6 +57,20 @@ def test_concurrency(now: Time) -> None:
     assert fill(admission) == 1
 
 
+def test_the_pace_is_told_once_it_is_learnt(now: Time) -> None:
+    """A provider that takes all has no pace; a refusal among many answers sets one, no higher than what was answered."""
+    admission = make_admission(now)
+    for _ in range(30):
+        now.seconds += 1.0
+        for _ in range(fill(admission)):
+            admission.leave(LOAD, SUCCESS)
+    assert admission.pace is None
+    fill(admission)
+    admission.leave(LOAD, CallEnd("push_back", billed="no"))
+    assert admission.pace is not None
+    assert 0 < admission.pace <= 100
+
+
 def test_one_gate_for_all(now: Time) -> None:
     """A refusal holds back every call for the time that it asks for; then one goes first."""
     admission = make_admission(now)
@@ -64,6 +78,7 @@ def test_one_gate_for_all(now: Time) -> None:
     admission.leave(LOAD, CallEnd("push_back", retry_after=12.0, billed="no"))
     assert admission.try_enter(LOAD) == 12
     assert admission.pause_seconds() == 12
+    assert admission.pace is None
     for _ in range(50):
         admission.leave(LOAD, SUCCESS)
     now.seconds += 12

@@ -54,6 +54,13 @@ CASES: list[tuple[dict[str, Any], str, str, str]] = [
     ({"max_cost_usd": 5.0, "spent_cost_usd": 4.6}, "cost", "warning", "$4.60 of $5.00"),
     ({"max_tokens": 1_000, "spent_tokens": 950}, "tokens", "warning", "950 of 1k"),
     ({"allowed": 40, "pushbacks": 3}, "throttle", "note", "40 calls at once"),
+    ({"pace_per_s": 2.5, "pushbacks": 3}, "throttle", "note", "no more than 2.5 calls/s (told"),
+    (
+        {"allowed": 40, "pace_per_s": 9.0, "pushbacks": 3},
+        "throttle",
+        "note",
+        "at once, not 100 and no more than 9.0 calls/s",
+    ),
 ]
 QUIET: list[dict[str, Any]] = [
     {},

@@ -63,7 +63,11 @@ def test_numbers_are_written_for_people() -> None:
         memory_bytes=123_000_000,
         retries=7,
         pushbacks=2,
+        calls=4_000,
+        calls_per_s=2.0,
+        pace_per_s=2.25,
     )
+    assert said["calls"] == "4,000|2.0 calls/s, kept to 2.2 calls/s"
     assert said["delivered"] == "1,234 of 10,000|after 1 min 01 s, about 1 h 00 min left"
     assert said["contexts_done"] == "4,000|3,000 verdicts, 900 without evidence, 100 failed"
     assert said["in_flight"] == "40 of 50|of 100 asked for"

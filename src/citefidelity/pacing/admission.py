@@ -59,6 +59,11 @@ class Admission:
         """Calls that may be in flight at present: ``concurrency``, or what the provider has been found to take."""
         return self._throttle.level
 
+    @property
+    def pace(self) -> float | None:
+        """Calls a second that leave at most, as the provider has been found to take; None while it took all."""
+        return self._throttle.pace if self._throttle.pace < math.inf else None
+
     def try_enter(self, load: Load) -> float:
         """0.0: the call is admitted and counts as in flight. Else seconds after which to try again.
 

@@ -161,10 +161,13 @@ CALLS: tuple[Family, ...] = (
         one(lambda n: n.allowed),
     ),
     Family(
-        "citefidelity_calls_limit",
+        "citefidelity_calls_limit", "gauge", "Requests in flight at most (--concurrency).", one(lambda n: n.concurrency)
+    ),
+    Family(
+        "citefidelity_calls_allowed_per_second",
         "gauge",
-        "Requests that may be in flight at most (--concurrency).",
-        one(lambda n: n.concurrency),
+        "Calls that may leave a second, as learnt from pushbacks; absent while there is no such limit.",
+        one(lambda n: n.pace_per_s),
     ),
     Family(
         "citefidelity_pause_seconds",

@@ -9,7 +9,7 @@ import msgspec
 
 from citefidelity.durations import Spread
 from citefidelity.meter import Snapshot
-from citefidelity.views.amounts import cost, duration, percent, short, size, times, wait
+from citefidelity.views.amounts import cost, duration, percent, rate, short, size, times, wait
 
 Level = Literal["note", "warning", "serious"]
 
@@ -184,13 +184,19 @@ def _spent(code: str, amounts: str, flag: str) -> Advice:
 
 
 def _throttle(numbers: Snapshot) -> Advice | None:
-    if not numbers.pushbacks or numbers.allowed >= numbers.concurrency:
+    takes = [
+        *(
+            [f"{numbers.allowed:,} calls at once, not {numbers.concurrency:,}"]
+            * (numbers.allowed < numbers.concurrency)
+        ),
+        *([f"no more than {rate(numbers.pace_per_s)}"] if numbers.pace_per_s is not None else []),
+    ]
+    if not numbers.pushbacks or not takes:
         return None
     return Advice(
         level="note",
         code="throttle",
-        what=f"the provider takes {numbers.allowed:,} calls at once, not {numbers.concurrency:,} "
-        f"(told to slow down {times(numbers.pushbacks)})",
+        what=f"the provider takes {' and '.join(takes)} (told to slow down {times(numbers.pushbacks)})",
         hint="Nothing is lost, and more is tried now and then. A lower --concurrency or --rpm spares the refusals.",
     )
 

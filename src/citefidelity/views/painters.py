@@ -208,8 +208,9 @@ def contexts_of(snapshot: Snapshot) -> str:
 def calls_of(snapshot: Snapshot) -> str:
     """How many calls there are, and how many there may be."""
     asked_for = f" ({snapshot.concurrency:,} asked for)" if snapshot.allowed < snapshot.concurrency else ""
+    kept_to = f" (kept to {rate(snapshot.pace_per_s)})" if snapshot.pace_per_s is not None else ""
     return (
-        f"{rate(snapshot.calls_per_s)}, {snapshot.in_flight:,} of {snapshot.allowed:,} in flight{asked_for}, "
+        f"{rate(snapshot.calls_per_s)}{kept_to}, {snapshot.in_flight:,} of {snapshot.allowed:,} in flight{asked_for}, "
         f"{snapshot.calls:,} in all"
     )
 

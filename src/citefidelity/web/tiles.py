@@ -54,6 +54,11 @@ def _throttled(numbers: Snapshot) -> str:
     return f"of {numbers.concurrency:,} asked for" if numbers.allowed < numbers.concurrency else ""
 
 
+def _paced(numbers: Snapshot) -> str:
+    kept_to = f", kept to {rate(numbers.pace_per_s)}" if numbers.pace_per_s is not None else ""
+    return f"{rate(numbers.calls_per_s)}{kept_to}"
+
+
 def _latency(numbers: Snapshot) -> str:
     return "?" if numbers.latency_p50 is None else f"{numbers.latency_p50:.2f} s"
 
@@ -105,7 +110,7 @@ def _short_time(seconds: float) -> str:
 TILES = (
     Tile("delivered", "citations delivered", _citations, _time_left),
     Tile("contexts_done", "contexts done", lambda numbers: f"{numbers.contexts_done:,}", _contexts),
-    Tile("calls", "calls", lambda numbers: f"{numbers.calls:,}", lambda numbers: rate(numbers.calls_per_s)),
+    Tile("calls", "calls", lambda numbers: f"{numbers.calls:,}", _paced),
     Tile("in_flight", "calls in flight", _in_flight, _throttled),
     Tile("latency_p50", "half of the calls within", _latency, _slowest),
     Tile("recent_errors", "errors lately", _errors, _of_recent),
