@@ -44,8 +44,11 @@ ifeq ($(BROWSER),)
 		|| echo "Chromium could not be installed here; the tests of the web pages need it." >&2
 endif
 
+# Each worker starts a Neo4j of its own; one that is given serves one worker.
+WORKERS := $(if $(NEO4J_URI),0,auto)
+
 test: $(STAMP) browser ## all tests; some of them with PYTEST="-k store"
-	$(BIN)/pytest -n auto --dist loadgroup $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(PYTEST)
 
 test-neo4j: $(STAMP) ## the tests that need a Neo4j, against another one: NEO4J_VERSION=... or NEO4J_URI=...
 	$(BIN)/pytest tests/contract tests/graph tests/faults $(PYTEST)

@@ -224,7 +224,6 @@ def test_a_gold_file_that_is_wrong_costs_nothing(scene: Scene, tmp_path: Path) -
     assert scene.verify().clean
 
 
-@pytest.mark.xdist_group("browser")
 @pytest.mark.timeout(120)
 def test_in_a_browser(scene: Scene, tmp_path: Path) -> None:
     """It opens offline, asks for nothing, complains of nothing, fits a phone, follows the dark, and prints."""
@@ -242,7 +241,6 @@ def test_in_a_browser(scene: Scene, tmp_path: Path) -> None:
                 assert page.pdf().startswith(b"%PDF")
 
 
-@pytest.mark.xdist_group("browser")
 @pytest.mark.timeout(120)
 def test_no_table_is_cut_off_on_paper() -> None:
     """On A4 each table has all its columns: many categories beside each other, and the longest ids and titles."""

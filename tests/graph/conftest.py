@@ -17,8 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            for mark in neo4j_mark:
-                item.add_marker(mark)
+            item.add_marker(neo4j_mark)
 
 
 @pytest.fixture

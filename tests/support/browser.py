@@ -22,7 +22,7 @@ FLAGS = (
 DESK, PHONE = 1_200, 390
 """Widths of a window, in pixels."""
 
-browser_mark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
+browser_mark = pytest.mark.timeout(120)
 """For every test that needs the browser: all in one worker, so that there is one at a time."""
 
 

@@ -32,12 +32,8 @@ HOME = "citefidelity-neo4j-"
 WIPE = "MATCH (n) WHERE NOT n:CitefidelityTests CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS"
 QUICK = Limits(patience_s=30.0)
 
-neo4j_mark = (
-    pytest.mark.xdist_group("neo4j"),
-    # A server may have to be fetched first, which is no part of the test.
-    pytest.mark.timeout(90, func_only=True),
-)
-"""For every test that needs the server: all in one worker, so that there is one server."""
+neo4j_mark = pytest.mark.timeout(90, func_only=True)
+"""For every test that needs the server, which may have to be fetched first: that is no part of the test."""
 
 
 class Neo4jPlace:
