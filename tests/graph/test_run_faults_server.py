@@ -15,6 +15,7 @@ from citefidelity import app
 from citefidelity.stores.neo4j_graph import Limits
 from support.graph_runs import GraphRuns, Strike, graph_runs
 from support.neo4j_place import Neo4jPlace
+from support.neo4j_proxy import READING
 
 MANY, FEW = 450, 60
 """Citations: more than two pages of reading, and less than one."""
@@ -108,6 +109,24 @@ async def test_a_run_with_one_connection(place: Neo4jPlace, tmp_path: Path, monk
         give_limits(monkeypatch, place, runs, Limits(pool_size=1))
         report = await runs.run()
         assert (report.exit_code, report.delivered) == (0, MANY)
+        await runs.assert_settled(MANY)
+
+
+@pytest.mark.guarantee("G2", "G3")
+async def test_a_server_that_is_killed_while_it_is_read(place: Neo4jPlace, tmp_path: Path) -> None:
+    """The page that it was asked for is read when it is back: none is left out, and none is asked twice."""
+    async with graph_runs(place, tmp_path) as runs, asyncio.TaskGroup() as group:
+        await runs.fill(MANY, contexts=1)
+        runs.proxy.deaf_at = (READING, 3)
+        running = group.create_task(runs.run())
+        await runs.proxy.deaf.wait()
+        place.server.kill()
+        assert not running.done()
+        place.server.launch()
+        await asyncio.to_thread(place.server.await_answer)
+        runs.proxy.hearing.set()
+        report = await running
+        assert (report.exit_code, report.answered, report.delivered) == (0, MANY, MANY), report
         await runs.assert_settled(MANY)
 
 

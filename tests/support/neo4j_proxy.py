@@ -13,6 +13,9 @@ COMMIT = b"\x00\x02\xb0\x12\x00\x00"
 DELIVERY = b"CREATE (a)-[:JUDGED_IN]->(:FidelityVerdict"
 """What is said in a transaction that delivers, and in no other."""
 
+READING = b"ORDER BY source, target, reference LIMIT $limit"
+"""What is said to read the next citations, and for nothing else."""
+
 
 class Cut(Exception):
     """The place to break the connection is reached."""
@@ -43,6 +46,9 @@ class Neo4jProxy:
         """Set when the reply that is held back has come: the server has committed."""
         self.hearing = asyncio.Event()
         self.hearing.set()
+        self.deaf_at: tuple[bytes, int] | None = None
+        """When these bytes are said for the so-manieth time, ``hearing`` is cleared first, and ``deaf`` is set."""
+        self.deaf = asyncio.Event()
         self.replied = 0
         """Bytes that the server answered to the last COMMIT."""
 
@@ -51,6 +57,16 @@ class Neo4jProxy:
         """Where to connect to."""
         assert self._server is not None
         return f"bolt://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def count(self, data: bytes) -> None:
+        """See whether it is time to grow deaf."""
+        if self.deaf_at is None or self.deaf_at[0] not in data:
+            return
+        said, times = self.deaf_at
+        self.deaf_at = (said, times - 1) if times > 1 else None
+        if self.deaf_at is None:
+            self.hearing.clear()
+            self.deaf.set()
 
     def reset(self) -> None:
         """Reset all connections that stand now; new ones can be made."""
@@ -121,6 +137,7 @@ class _Pair:
 
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
+            self._proxy.count(data)
             await self._hearing.wait()
             self._listen(data)
             self._committing = self._meant and data.endswith(COMMIT)
