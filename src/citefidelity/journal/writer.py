@@ -125,12 +125,14 @@ class Writer:
         values = self._rows[table]
         width = _INSERTS[table].width
         column = values[width - 1 :: width]
-        # Empty ones apart: zstandard takes nothing but empty texts for an error. None stays None.
-        texts = [text for text in column if text]
-        if texts:
-            packed = iter(self._compressor.multi_compress_to_buffer(texts))
-            column = [next(packed).tobytes() if text else text for text in column]
-        values[width - 1 :: width] = [self._compressor.compress(b"") if text == b"" else text for text in column]
+        packed = iter(self._packed([text for text in column if text is not None]))
+        values[width - 1 :: width] = [None if text is None else next(packed) for text in column]
+
+    def _packed(self, texts: list[Any]) -> list[bytes]:
+        if not any(texts):
+            # zstandard takes nothing but empty texts for an error.
+            return [self._compressor.compress(text) for text in texts]
+        return [frame.tobytes() for frame in iter(self._compressor.multi_compress_to_buffer(texts))]
 
     def _insert(self, insert: Insert, values: list[Any]) -> None:
         """Insert all rows, in as few statements as there are ones in their number: those are few, and all cached."""
