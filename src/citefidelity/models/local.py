@@ -21,6 +21,7 @@ from typing import IO
 
 from citefidelity.errors import ProviderError, UsageError
 from citefidelity.models import local_server as child
+from citefidelity.pipes import close_pipes
 
 LOCAL_MODEL = child.MODEL_NAME
 """The name the server answers under."""
@@ -91,7 +92,7 @@ async def local_server(
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-            await _close_pipes(process)
+            await close_pipes(process)
 
 
 async def _start(command: Sequence[str], log: IO[bytes]) -> asyncio.subprocess.Process:
@@ -129,13 +130,3 @@ def _no_start(what: str, log: IO[bytes]) -> ProviderError:
         "It needs about 600 MB of memory. Run again, or use another --provider.",
         kind="local_model",
     )
-
-
-async def _close_pipes(process: asyncio.subprocess.Process) -> None:
-    """Let go of both pipes now: an event loop that closes first would warn of them."""
-    if process.stdin is not None:
-        process.stdin.close()
-        with suppress(BrokenPipeError, ConnectionResetError):
-            await process.stdin.wait_closed()
-    if process.stdout is not None:
-        await process.stdout.read()

@@ -241,12 +241,17 @@ def tokens_of(snapshot: Snapshot) -> str:
 
 def cost_of(snapshot: Snapshot) -> str:
     """What it costs, and what counts towards the caps: those are over all runs."""
-    parts = [cost(snapshot.cost_usd)]
+    return ", ".join([cost(snapshot.cost_usd), *caps_of(snapshot)])
+
+
+def caps_of(snapshot: Snapshot) -> list[str]:
+    """How much of each cap is used up: that on money, then that on tokens."""
+    caps: list[str] = []
     if snapshot.max_cost_usd is not None:
-        parts.append(f"{cost(snapshot.spent_cost_usd)} of {cost(snapshot.max_cost_usd)} over all runs")
+        caps.append(f"{cost(snapshot.spent_cost_usd)} of {cost(snapshot.max_cost_usd)} over all runs")
     if snapshot.max_tokens is not None:
-        parts.append(f"{short(snapshot.spent_tokens or 0)} of {short(snapshot.max_tokens)} tokens over all runs")
-    return ", ".join(parts)
+        caps.append(f"{short(snapshot.spent_tokens or 0)} of {short(snapshot.max_tokens)} tokens over all runs")
+    return caps
 
 
 def store_of(snapshot: Snapshot) -> str:

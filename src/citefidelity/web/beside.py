@@ -14,6 +14,7 @@ import msgspec
 from citefidelity.config.addresses import EmbeddedAddress
 from citefidelity.config.settings import Settings
 from citefidelity.meter import Snapshot
+from citefidelity.pipes import close_pipes
 from citefidelity.views.report import Started
 
 PROGRAM = (sys.executable, "-P", "-m", "citefidelity")
@@ -105,9 +106,4 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError):
         process.kill()
     await process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
-        with suppress(BrokenPipeError, ConnectionResetError):
-            await process.stdin.wait_closed()
-    if process.stdout is not None:
-        await process.stdout.read()
+    await close_pipes(process)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from citefidelity.durations import Spread
 from citefidelity.meter import Snapshot
-from citefidelity.views.amounts import cost, duration, percent, rate, short, size, times
+from citefidelity.views.amounts import cost, duration, percent, rate, short, size, times, wait
+from citefidelity.views.painters import caps_of
 
 
 class Tile(NamedTuple):
@@ -78,16 +79,12 @@ def _of_recent(numbers: Snapshot) -> str:
 
 
 def _cached(numbers: Snapshot) -> str:
-    share = f"{percent(numbers.cached_tokens / numbers.input_tokens)} cached, " if numbers.input_tokens else ""
+    share = f"{percent(numbers.cached_share)} cached, " if numbers.input_tokens else ""
     return f"{share}{short(numbers.output_tokens)} out"
 
 
 def _budget(numbers: Snapshot) -> str:
-    if numbers.max_cost_usd is not None:
-        return f"{cost(numbers.spent_cost_usd)} of {cost(numbers.max_cost_usd)} over all runs"
-    if numbers.max_tokens is not None and numbers.spent_tokens is not None:
-        return f"{short(numbers.spent_tokens)} of {short(numbers.max_tokens)} tokens over all runs"
-    return "no cap"
+    return next(iter(caps_of(numbers)), "no cap")
 
 
 def _queue(numbers: Snapshot) -> str:
@@ -100,11 +97,7 @@ def _pool(numbers: Snapshot) -> str:
 
 
 def _spread(verb: str, spread: Spread | None) -> str:
-    return "" if spread is None else f"{verb} {_short_time(spread.p50)}, p95 {_short_time(spread.p95)}"
-
-
-def _short_time(seconds: float) -> str:
-    return f"{seconds * 1_000:.0f} ms" if seconds < 1 else duration(seconds)
+    return "" if spread is None else f"{verb} {wait(spread.p50)}, p95 {wait(spread.p95)}"
 
 
 TILES = (
