@@ -34,7 +34,8 @@ def exported(directory: Path) -> list[dict[str, Any]]:
 
 
 def total(page: Page) -> int:
-    """How many contexts the filter lets through, as the page says."""
+    """How many contexts the filter lets through, as the page says once it has all results."""
+    page.wait_for_selector("#total[data-gathered=true]")
     return int(page.get_attribute("#total", "data-total") or "0")
 
 
@@ -117,7 +118,7 @@ def test_one_goes_from_page_to_page(tmp_path: Path, browser: Browser) -> None:
 
 def links(page: Page) -> list[str]:
     """The contexts on the page."""
-    page.wait_for_selector("#total")
+    page.wait_for_selector("#total[data-gathered=true]")
     return [one.inner_text() for one in page.query_selector_all(".results a")]
 
 

@@ -95,6 +95,21 @@ def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, browser: Browser) -> 
         assert report["calls"] > numbers.calls
 
 
+def test_what_one_clicks_on_stays_there(tmp_path: Path, browser: Browser) -> None:
+    """The way to a category's results is the same while its number grows, so that no click on it is lost."""
+    fill(tmp_path, 1_000)
+    with (
+        provider("--latency", "0.4:0.5") as url,
+        running(tmp_path, url, "--concurrency", "6") as run,
+        visit(browser, run.url) as page,
+    ):
+        link = page.wait_for_selector("#categories a")
+        assert link is not None
+        before = page.inner_text("#categories")
+        page.wait_for_function("before => document.querySelector('#categories').innerText != before", arg=before)
+        assert link.evaluate("link => link.isConnected")
+
+
 def test_after_a_run_the_page_says_what_status_says(tmp_path: Path, browser: Browser) -> None:
     """Store, screening and journal stand there as ``citefidelity status`` counts them; a phone shows them, too."""
     fill(tmp_path, 12)

@@ -13,7 +13,7 @@ from citefidelity.records import CitationKey
 from citefidelity.reporting.meanings import MEANINGS
 from citefidelity.views.amounts import percent
 from citefidelity.views.failing import Failing, FailureGroup, read_failing
-from citefidelity.web.parts import box, copyable, counted, heading, text
+from citefidelity.web.parts import Counts, box, copyable, heading, text
 from citefidelity.web.seldom import EVERY_S, Seldom
 from citefidelity.web.site import FAILURES, Site, citation_url, results_url
 
@@ -56,8 +56,7 @@ def _show(site: Site, failing: Failing | str) -> None:
         _group(site, group, failing.settled)
     heading("Attempts that went wrong, by kind")
     text("p", "Most are asked again at once and end well; they are no failures of a context.", "muted")
-    with box("div", id="faults"):
-        counted(failing.faults)
+    Counts(id="faults").show(failing.faults)
     _undelivered(site, failing.undelivered, more=failing.more_undelivered)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from nicegui import ui
 
 from citefidelity.results_index.filters import Filter, Sort, State
 from citefidelity.results_index.rows import Group
-from citefidelity.web.parts import box, text
+from citefidelity.web.parts import box, field, text, tick
 from citefidelity.web.site import RESULTS, results_url
 
 STATES: Mapping[State, str] = {
@@ -26,37 +26,53 @@ _LEAVE_OUT_EMPTY = """(event) => {
 }"""
 
 
-def filter_form(chosen: Filter, groups: Sequence[Group], types: Sequence[str]) -> None:
-    """Fields for everything that can be asked, with what is asked now."""
-    categories = sorted({group.detail for group in groups if group.state == "verdict"})
-    kinds = sorted({group.detail for group in groups if group.state != "verdict"})
-    with _form("filters", "Filter"):
-        _choice("state", "How it ended", STATES.items(), chosen.state)
-        _choice("category", "Category", ((name, name) for name in categories), chosen.category)
-        _choice("failure", "Failure", ((name, name) for name in kinds), chosen.failure)
-        _choice("type", "Citation type", ((name, name) for name in types), chosen.type)
-        _number("min", "Confidence from", chosen.min)
-        _number("max", "Confidence to", chosen.max)
-        _text("article", "Article id, or a part of it", chosen.article)
-        _text("citing", "Citing article, whole id", chosen.citing)
-        _text("cited", "Cited article, whole id", chosen.cited)
-        _text("words", "Words in titles and texts", chosen.words)
-        _tick("flagged", "Text looks odd", ticked=chosen.flagged)
-        _tick("waiting", "Not in the store yet", ticked=chosen.waiting)
-        _choice(
-            "sort",
-            "Sort by",
-            ((name, label) for name, label in SORTS.items() if name != "latest"),
-            chosen.sort,
-            "latest",
-        )
-        with box("div", "buttons"):
-            text("button", "Show", type="submit")
-            ui.link("Everything", results_url())
+class FilterForm:
+    """Fields for everything that can be asked, with what is asked now.
+
+    Built once for a page: results that come in add to what is offered, and leave alone what somebody is writing.
+
+    Args:
+        chosen: what is asked now.
+    """
+
+    def __init__(self, chosen: Filter) -> None:
+        self._chosen = chosen
+        with _form("filters", "Filter"):
+            _choice("state", "How it ended", chosen.state).offer(STATES.items())
+            self._category = _choice("category", "Category", chosen.category)
+            self._failure = _choice("failure", "Failure", chosen.failure)
+            self._type = _choice("type", "Citation type", chosen.type)
+            _number("min", "Confidence from", chosen.min)
+            _number("max", "Confidence to", chosen.max)
+            _text("article", "Article id, or a part of it", chosen.article)
+            _text("citing", "Citing article, whole id", chosen.citing)
+            _text("cited", "Cited article, whole id", chosen.cited)
+            _text("words", "Words in titles and texts", chosen.words)
+            _tick("flagged", "Text looks odd", ticked=chosen.flagged)
+            _tick("waiting", "Not in the store yet", ticked=chosen.waiting)
+            _choice("sort", "Sort by", chosen.sort, "latest").offer(
+                (name, label) for name, label in SORTS.items() if name != "latest"
+            )
+            with box("div", "buttons"):
+                text("button", "Show", type="submit")
+                ui.link("Everything", results_url())
+
+    def offer(self, groups: Iterable[Group], types: Iterable[str]) -> None:
+        """Let these be chosen, too."""
+        details = {(group.state == "verdict", group.detail) for group in groups}
+        self._category.offer_names(name for is_verdict, name in details if is_verdict)
+        self._failure.offer_names(name for is_verdict, name in details if not is_verdict)
+        self._type.offer_names(types)
 
 
-def page_form(chosen: Filter, pages: int) -> None:
-    """The way to another page of the same results."""
+def page_form(chosen: Filter, pages: int, *, with_field: bool) -> None:
+    """The way to another page of the same results.
+
+    Args:
+        chosen: what is asked now, with the number of this page.
+        pages: how many there are.
+        with_field: whether a number can be written; not where the form will soon be put in anew.
+    """
     address = {name: value for name, value in chosen.query().items() if name != "page"}
     with box("nav", "row pager", aria_label="Pages of results"):
         for label, page in (("First", 1), ("Previous", chosen.page - 1), ("Next", chosen.page + 1), ("Last", pages)):
@@ -64,12 +80,15 @@ def page_form(chosen: Filter, pages: int) -> None:
                 ui.link(label, results_url(**address, page=page))
             else:
                 text("span", label, "muted", aria_disabled="true")
+        if not with_field:
+            text("span", f"Page {chosen.page} of {pages:,}")
+            return
         with _form("row", "Page"):
             for name, value in address.items():
                 box("input", type="hidden", name=name, value=value)
             with box("label"):
                 text("span", "Page ")
-                box("input", type="number", name="page", min="1", max=f"{pages}", value=f"{chosen.page}")
+                field("number", "page", f"{chosen.page}", min="1", max=f"{pages}")
             text("span", f"of {pages:,}")
             text("button", "Go", type="submit")
 
@@ -81,38 +100,56 @@ def _form(classes: str, label: str) -> Iterator[None]:
         yield
 
 
-def _choice(
-    name: str, label: str, choices: Iterable[tuple[str, str]], chosen: str | None, nothing: str = "any"
-) -> None:
-    offered = list(choices)
-    if chosen not in (None, *(value for value, _ in offered)) and chosen != nothing:
-        # An address may ask for what no result has: then it says so here, too.
-        offered.append((chosen or "", chosen or ""))
-    with _labelled(label), box("select", name=name):
-        text("option", nothing, value="")
-        for value, shown in offered:
+class _Choice:
+    """A field with values to choose from; more can be added."""
+
+    def __init__(self, select: ui.element, chosen: str | None, nothing: str) -> None:
+        self._select = select
+        self._chosen = chosen
+        self._offered = {nothing}
+        with select:
+            text("option", nothing, value="")
+
+    def offer(self, choices: Iterable[tuple[str, str]]) -> None:
+        """Add those that are not there yet."""
+        for value, shown in choices:
+            self._add(value, shown)
+        if self._chosen is not None:
+            # An address may ask for what no result has: then it says so here, too.
+            self._add(self._chosen, self._chosen)
+
+    def offer_names(self, names: Iterable[str]) -> None:
+        """Add those that are not there yet, each shown as it is."""
+        self.offer((name, name) for name in sorted(names))
+
+    def _add(self, value: str, shown: str) -> None:
+        if value in self._offered:
+            return
+        self._offered.add(value)
+        with self._select:
             option = text("option", shown, value=value)
-            if value == chosen:
-                option.props["selected"] = True
+        if value == self._chosen:
+            option.props["selected"] = True
+
+
+def _choice(name: str, label: str, chosen: str | None, nothing: str = "any") -> _Choice:
+    with _labelled(label):
+        return _Choice(box("select", name=name), chosen, nothing)
 
 
 def _number(name: str, label: str, value: float | None) -> None:
     with _labelled(label):
-        box(
-            "input", type="number", name=name, min="0", max="1", step="any", value="" if value is None else f"{value:g}"
-        )
+        field("number", name, "" if value is None else f"{value:g}", min="0", max="1", step="any")
 
 
 def _text(name: str, label: str, value: str | None) -> None:
     with _labelled(label):
-        box("input", type="text", name=name, value=value or "")
+        field("text", name, value or "")
 
 
 def _tick(name: str, label: str, *, ticked: bool) -> None:
     with box("label", "tick"):
-        field = box("input", type="checkbox", name=name, value="1")
-        if ticked:
-            field.props["checked"] = True
+        tick(name, "1", ticked=ticked)
         text("span", label)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from fastapi import Request
 from nicegui import ui
@@ -11,7 +12,7 @@ from citefidelity.errors import StoreError
 from citefidelity.results_index.rows import Progress
 from citefidelity.views.amounts import percent
 from citefidelity.views.problem_papers import DEFINITION, ProblemPaper, unsupported_of
-from citefidelity.web.parts import box, heading, text
+from citefidelity.web.parts import box, field, heading, text, tick
 from citefidelity.web.results_page import EVERY_S
 from citefidelity.web.site import PAPERS, PATIENCE_S, Site, results_url
 
@@ -29,38 +30,54 @@ def papers_page(site: Site) -> None:
         chosen = request.query_params.getlist("category")
         at_least = _number(request.query_params.get(AT_LEAST, ""))
         with site.frame("Problem papers"):
-            place = box("div", "cards", id="papers")
-        shown = await _fill(site, place, chosen, at_least)
+            places = _places(at_least)
+        shown = await _fill(site, places, chosen, at_least)
 
         async def look() -> None:
             nonlocal shown
             if not shown.complete and (await site.results.progress()) != shown:
-                shown = await _fill(site, place, chosen, at_least)
+                shown = await _fill(site, places, chosen, at_least)
 
         ui.timer(EVERY_S, look)
+
+
+class _Places(NamedTuple):
+    """What the page is made of. Articles are put in anew while results are gathered; what is chosen above stays."""
+
+    news: ui.element
+    form: _Form
+    papers: ui.element
+
+
+def _places(at_least: int) -> _Places:
+    with box("div", "cards", id="papers"):
+        news = box("div")
+        text("p", DEFINITION)
+        return _Places(news, _Form(at_least), box("div", "cards"))
 
 
 def _number(given: str) -> int:
     return max(1, int(given[:DIGITS])) if given.isascii() and given.isdigit() else 1
 
 
-async def _fill(site: Site, place: ui.element, chosen: Sequence[str], at_least: int) -> Progress:
+async def _fill(site: Site, places: _Places, chosen: Sequence[str], at_least: int) -> Progress:
     try:
         there = sorted({group.detail for group in await site.results.groups() if group.state == "verdict"})
         counted = tuple(category for category in there if category in chosen) if chosen else unsupported_of(there)
         found = await site.results.papers(counted, most=MOST, at_least=at_least) if counted else None
     except StoreError as err:
-        place.clear()
-        with place:
+        places.papers.clear()
+        with places.papers:
             text("p", err.message, "serious wrap")
         return await site.results.progress()
     progress = await site.results.progress()
-    place.clear()
-    with place:
-        if not progress.complete and progress.of_citations:
+    places.news.clear()
+    if not progress.complete and progress.of_citations:
+        with places.news:
             text("p", f"Reading the journal: {progress.citations:,} of {progress.of_citations:,} citations so far.")
-        text("p", DEFINITION)
-        _form(there, counted, at_least)
+    places.form.offer(there, counted)
+    places.papers.clear()
+    with places.papers:
         if found is None:
             text("p", CHOOSE if there else "No context has a verdict yet.", id="none")
         else:
@@ -69,19 +86,27 @@ async def _fill(site: Site, place: ui.element, chosen: Sequence[str], at_least: 
     return progress
 
 
-def _form(there: Sequence[str], counted: Collection[str], at_least: int) -> None:
+class _Form:
     """Which categories count as unsupported; those that no verdict has are not offered."""
-    with box("form", "row", method="get", action=PAPERS, aria_label="What counts"):
-        for category in there:
-            with box("label", "tick"):
-                field = box("input", type="checkbox", name="category", value=category)
-                if category in counted:
-                    field.props["checked"] = True
-                text("span", category)
-        with box("label"):
-            text("span", "Contexts judged, at least ")
-            box("input", type="number", name=AT_LEAST, min="1", value=f"{at_least}")
-        text("button", "Show", type="submit")
+
+    def __init__(self, at_least: int) -> None:
+        self._offered: set[str] = set()
+        with box("form", "row", method="get", action=PAPERS, aria_label="What counts"):
+            self._categories = box("div", "row")
+            with box("label"):
+                text("span", "Contexts judged, at least ")
+                field("number", AT_LEAST, f"{at_least}", min="1")
+            text("button", "Show", type="submit")
+
+    def offer(self, there: Sequence[str], counted: Collection[str]) -> None:
+        """Let these be chosen, too; those that are ``counted`` are ticked at first."""
+        with self._categories:
+            for category in there:
+                if category not in self._offered:
+                    self._offered.add(category)
+                    with box("label", "tick"):
+                        tick("category", category, ticked=category in counted)
+                        text("span", category)
 
 
 def _side(title: str, role: str, papers: Sequence[ProblemPaper], articles: int) -> None:

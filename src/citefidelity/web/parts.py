@@ -7,7 +7,7 @@ takes nothing for markup.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
@@ -44,6 +44,25 @@ def attributed(element: Made, **attributes: str) -> Made:
     return element
 
 
+def field(kind: str, name: str, value: str, **attributes: str) -> ui.element:
+    """A field of a form to write into, with ``value`` in it at first.
+
+    An attribute that begins with ``^`` is written as an attribute and not as a property (Vue's ``h()``): the property
+    ``value`` would be put back at every change of anything on the page, over what somebody has written meanwhile.
+    """
+    made = box("input", type=kind, name=name, **attributes)
+    made.props["^value"] = value
+    return made
+
+
+def tick(name: str, value: str, *, ticked: bool) -> ui.element:
+    """A box to tick."""
+    made = box("input", type="checkbox", name=name, value=value)
+    if ticked:
+        made.props["checked"] = True
+    return made
+
+
 def heading(content: str, level: int = 2) -> TextElement:
     """A heading."""
     return text(f"h{level}", content)
@@ -59,19 +78,56 @@ def pairs(rows: Iterable[tuple[str, str]], label: str) -> None:
                     text("td", value)
 
 
-def counted(counts: Mapping[str, int], link: Callable[[str], str] | None = None) -> None:
-    """How many of each, the most first, with their share; ``link`` gives the address that a name leads to."""
-    if not counts:
-        text("p", "None.", "muted")
-        return
-    whole = sum(counts.values())
-    with box("table", "plain"), box("tbody"):
-        for name, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            with box("tr", data_name=name):
-                with box("th", scope="row"):
-                    text("span", name) if link is None else ui.link(name, link(name))
-                text("td", f"{number:,}", "number")
-                text("td", percent(number / whole), "number")
+class _Count(NamedTuple):
+    """A row of :class:`Counts`."""
+
+    row: ui.element
+    number: TextElement
+    share: TextElement
+
+
+class Counts:
+    """How many of each, the most first, with their share.
+
+    A row stays what it is while numbers change: a click would be lost on one that is put in anew meanwhile.
+
+    Args:
+        link: the address that a name leads to.
+        attributes: of the element around it.
+    """
+
+    def __init__(self, link: Callable[[str], str] | None = None, **attributes: str) -> None:
+        self._link = link
+        self._rows: dict[str, _Count] = {}
+        with box("div", **attributes):
+            self._none = text("p", "None.", "muted")
+            with box("table", "plain"):
+                self._body = box("tbody")
+
+    def show(self, counts: Mapping[str, int]) -> None:
+        """These counts in the place of the last ones."""
+        names = sorted(counts, key=lambda name: (-counts[name], name))
+        self._none.set_visibility(not names)
+        if names != list(self._rows):
+            self._arrange(names)
+        whole = sum(counts.values())
+        for name, row in self._rows.items():
+            row.number.set_text(f"{counts[name]:,}")
+            row.share.set_text(percent(counts[name] / whole))
+
+    def _arrange(self, names: Sequence[str]) -> None:
+        for name in self._rows.keys() - set(names):
+            self._rows.pop(name).row.delete()
+        with self._body:
+            self._rows = {name: self._rows.get(name) or self._added(name) for name in names}
+        for at, count in enumerate(self._rows.values()):
+            count.row.move(target_index=at)
+
+    def _added(self, name: str) -> _Count:
+        with box("tr", data_name=name) as row:
+            with box("th", scope="row"):
+                text("span", name) if self._link is None else ui.link(name, self._link(name))
+            return _Count(row, text("td", "", "number"), text("td", "", "number"))
 
 
 def copyable(command: str, label: str) -> None:

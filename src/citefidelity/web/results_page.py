@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from fastapi import Request
 from nicegui import ui
 
 from citefidelity.errors import StoreError
 from citefidelity.results_index.filters import Filter, filter_of
 from citefidelity.results_index.rows import Group, Progress, ResultRow, ResultsPage
-from citefidelity.web.filter_form import STATES, filter_form, page_form
+from citefidelity.web.filter_form import STATES, FilterForm, page_form
 from citefidelity.web.parts import box, text
 from citefidelity.web.site import PATIENCE_S, RESULTS, Site, citation_url, results_url
 
@@ -25,43 +27,65 @@ def results_page(site: Site) -> None:
     async def show(request: Request) -> None:
         wanted = filter_of(request.query_params)
         with site.frame("Results"):
-            place = box("div", "cards")
-            shown = await _fill(site, place, wanted)
+            places = _places(wanted)
+            shown = await _fill(site, places, wanted)
             news = box("p", "muted", id="progress", role="status")
 
         async def look() -> None:
             nonlocal shown
             now = await site.results.progress()
             if _has_grown(shown, now, wanted):
-                shown = await _fill(site, place, wanted)
+                shown = await _fill(site, places, wanted)
             _tell(news, shown, now, wanted)
 
         _tell(news, shown, shown, wanted)
         ui.timer(EVERY_S, look)
 
 
-async def _fill(site: Site, place: ui.element, wanted: Filter) -> Progress:
+class _Places(NamedTuple):
+    """What the page is made of. Results are put in anew while they are gathered; what is written in the form stays."""
+
+    groups: ui.element
+    form: FilterForm
+    results: ui.element
+
+
+def _places(wanted: Filter) -> _Places:
+    with box("div", "cards"):
+        groups = box("div")
+        with box("details") as details:
+            if wanted.narrows:
+                details.props["open"] = ""
+            text("summary", "Filter and sort")
+            form = FilterForm(wanted)
+        return _Places(groups, form, box("div", "cards"))
+
+
+async def _fill(site: Site, places: _Places, wanted: Filter) -> Progress:
     """Show what there is now; how far the copying was."""
     before = await site.results.progress()
     try:
         page = await site.results.page(wanted)
         groups, types, flagged = await site.results.groups(), await site.results.types(), await site.results.flagged()
     except StoreError as err:
-        place.clear()
-        with place:
+        places.results.clear()
+        with places.results:
             text("p", err.message, "serious wrap")
         return before
     progress = await site.results.progress()
-    place.clear()
-    with place:
+    places.groups.clear()
+    with places.groups:
         _groups(groups, flagged)
-        with box("details", open="") as details:
-            if not wanted.narrows:
-                del details.props["open"]
-            text("summary", "Filter and sort")
-            filter_form(page.filter, groups, types)
-        _results(page)
+    places.form.offer(groups, types)
+    places.results.clear()
+    with places.results:
+        _results(page, gathered=_is_gathered(progress, wanted))
     return progress
+
+
+def _is_gathered(shown: Progress, wanted: Filter) -> bool:
+    """Whether the page stays as it is until somebody asks for more."""
+    return shown.complete and (wanted.words is None or shown.words_complete)
 
 
 def _has_grown(shown: Progress, now: Progress, wanted: Filter) -> bool:
@@ -99,16 +123,17 @@ def _groups(groups: list[Group], flagged: int) -> None:
             ui.link(f"text looks odd {flagged:,}", results_url(flagged=1))
 
 
-def _results(page: ResultsPage) -> None:
+def _results(page: ResultsPage, *, gathered: bool) -> None:
+    said = {"id": "total", "data_total": f"{page.total}", "data_gathered": f"{gathered}".lower()}
     if not page.rows:
-        text("p", "No context." if page.filter.narrows else "No context has an outcome yet.", id="total")
+        text("p", "No context." if page.filter.narrows else "No context has an outcome yet.", **said)
         return
     last = page.first + len(page.rows) - 1
-    text("p", f"{page.first:,} to {last:,} of {page.total:,} contexts", id="total", data_total=f"{page.total}")
+    text("p", f"{page.first:,} to {last:,} of {page.total:,} contexts", **said)
     with box("ol", "cards results", start=f"{page.first}"):
         for row in page.rows:
             _row(row)
-    page_form(page.filter, page.pages)
+    page_form(page.filter, page.pages, with_field=gathered)
 
 
 def _row(row: ResultRow) -> None:

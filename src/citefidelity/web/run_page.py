@@ -13,7 +13,7 @@ from citefidelity.views.history import History
 from citefidelity.views.observing import EVERY_S, LiveStatus
 from citefidelity.views.status import Status
 from citefidelity.views.status_rows import elsewhere, journal_rows, screening_rows, store_rows
-from citefidelity.web.parts import Plot, attributed, box, counted, heading, pairs, text
+from citefidelity.web.parts import Counts, Plot, attributed, box, heading, pairs, text
 from citefidelity.web.site import RUN, Site, results_url
 from citefidelity.web.tiles import TILES
 from citefidelity.web.watching import LOOK_EVERY_S, Course
@@ -76,6 +76,7 @@ class _Run:
     def __init__(self) -> None:
         self._course = text("p", "", "muted wrap", id="course", role="status")
         self._advice = box("div", "cards", id="advice", aria_live="polite")
+        self._advised: Sequence[Advice] = ()
         self._numbers = box("div", "cards")
         with self._numbers:
             self._bar = box("div", "bar", role="progressbar", aria_label="citations delivered")
@@ -89,16 +90,16 @@ class _Run:
             with box("div", "sides"):
                 with box("section", "cards"):
                     heading("Verdicts of this run")
-                    self._categories = box("div", id="categories")
+                    self._categories = Counts(lambda name: results_url(category=name), id="categories")
                 with box("section", "cards"):
                     heading("Failures of this run")
-                    self._failures = box("div", id="failures")
+                    self._failures = Counts(lambda name: results_url(failure=name), id="failures")
 
     def show(self, live: LiveStatus | None, course: Course) -> None:
         """These numbers in the place of the last ones."""
         self._course.set_text(course_of(live, course))
         self._numbers.set_visibility(live is not None)
-        _list_advice(self._advice, live.advice if live is not None and course == "running" else [])
+        self._advise(live.advice if live is not None and course == "running" else ())
         if live is None:
             return
         numbers = live.numbers
@@ -106,15 +107,17 @@ class _Run:
             value.set_text(tile.value(numbers))
             note.set_text(tile.note(numbers))
         self._progress(numbers.delivered, numbers.to_do_at_start or 0)
-        for place, counts, link in (
-            (self._categories, numbers.categories, lambda name: results_url(category=name)),
-            (self._failures, numbers.failures_by_kind, lambda name: results_url(failure=name)),
-        ):
-            place.clear()
-            with place:
-                counted(counts, link)
+        self._categories.show(numbers.categories)
+        self._failures.show(numbers.failures_by_kind)
         for plot, shown in zip(self._plots, PLOTS, strict=True):
             plot.show(live.history.elapsed_s, shown.columns(live.history))
+
+    def _advise(self, said: Sequence[Advice]) -> None:
+        # Only what is new: a screen reader reads aloud whatever is put in.
+        if said == self._advised:
+            return
+        self._advised = said
+        _list_advice(self._advice, said)
 
     def _progress(self, delivered: int, to_do: int) -> None:
         share = 100 * min(1.0, delivered / to_do) if to_do else 100.0
