@@ -1,8 +1,10 @@
 """Ours against the limit and against what people write otherwise, in one go: ``make bench``.
 
 A mock provider counts what it answers; each contender runs as a whole process against a fresh one. Rounds are
-interleaved, so that a machine that slows down slows all of them. Times are from the first request to the last reply, as
-the mock sees them; CPU and memory are the operating system's account of the finished process, start-up included.
+interleaved, so that a machine that slows down slows all of them. There are two limits: ``bare`` sends ready-made
+bodies, ``plain`` does the same work as ours; neither journals anything. Times are from the first request to the last
+reply, as the mock sees them; CPU and memory are the operating system's account of the finished process, start-up
+included.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ CASES = {
     "c": Case("1", 1_000, 5_000),
     "d": Case(killed.LATENCY, killed.CONCURRENCY, killed.CONTEXTS),
 }
-CONTENDERS = ("bare", "ours", "sdk", "threads")
+CONTENDERS = ("bare", "plain", "ours", "sdk", "threads")
 Result = dict[str, float]
 
 
@@ -130,7 +132,8 @@ class Work:
         """What to start for this contender, against the mock at ``url``, on a fresh store."""
         if contender != "ours":
             script = HERE / "rivals" / f"{contender}.py"
-            return [sys.executable, str(script), url, str(self.bodies), str(self.concurrency)]
+            material = self.records if contender == "plain" else self.bodies
+            return [sys.executable, str(script), url, str(material), str(self.concurrency)]
         program = shutil.which("citefidelity", path=str(Path(sys.executable).parent)) or "citefidelity"
         store = f"sqlite:///{self.directory / f'{self.number}.db'}"
         subprocess.run(
@@ -166,24 +169,28 @@ class Mock:
 
 
 def make_table(results: dict[str, dict[str, list[Result]]]) -> str:
-    """Medians, the spread, and the ratio to the limit of the same round."""
+    """Medians, the spread, and the ratios to the limits of the same round."""
     lines = [
-        "| case | contender | seconds: median (min to max) | contexts/s | / bare | CPU ms each | peak MB | in flight |",
-        "|---|---|---|---|---|---|---|---|",
+        "| case | contender | seconds: median (min - max) | rate/s | / bare | / plain | CPU ms each | MB | in flight |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for case, contenders in results.items():
         for contender, rounds in contenders.items():
             seconds = [one["seconds"] for one in rounds]
-            ratio = "-"
-            if "bare" in contenders:
-                pairs = zip(rounds, contenders["bare"], strict=True)
-                ratio = f"{statistics.median(one['per_second'] / bare['per_second'] for one, bare in pairs):.2f}"
+            ratios = " | ".join(_ratio(rounds, contenders.get(limit)) for limit in ("bare", "plain"))
             lines.append(
                 f"| {case} | {contender} | {statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f}) "
-                f"| {_median(rounds, 'per_second'):.0f} | {ratio} | {_median(rounds, 'cpu_ms'):.2f} "
+                f"| {_median(rounds, 'per_second'):.0f} | {ratios} | {_median(rounds, 'cpu_ms'):.2f} "
                 f"| {max(one['peak_mb'] for one in rounds):.0f} | {_median(rounds, 'most_in_flight'):.0f} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _ratio(rounds: list[Result], limit: list[Result] | None) -> str:
+    if limit is None:
+        return "-"
+    pairs = zip(rounds, limit, strict=True)
+    return f"{statistics.median(one['per_second'] / other['per_second'] for one, other in pairs):.2f}"
 
 
 def _median(rounds: list[Result], name: str) -> float:

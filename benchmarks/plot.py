@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 
 WIDTH, LEFT, BAR, GAP = 760, 150, 18, 30
-COLOURS = {"bare": "#9aa5b1", "ours": "#1f7a5a", "sdk": "#c77d2e", "threads": "#a44a5a"}
+COLOURS = {"bare": "#9aa5b1", "plain": "#5b7fa6", "ours": "#1f7a5a", "sdk": "#c77d2e", "threads": "#a44a5a"}
 
 
 def draw(results: dict[str, dict[str, list[dict[str, float]]]], path: Path) -> None:
