@@ -45,6 +45,12 @@ class Refusing:
         return 1.0 if self._refuses(now) else None
 
 
+def strays(share: float) -> Refusing:
+    """Refuses this share of calls, whatever the pace."""
+    random = dice(SEED)
+    return Refusing(lambda _: random.random() < share)
+
+
 class Until:
     """One limit until a time, another one from then on."""
 
@@ -221,13 +227,48 @@ def test_limit_that_goes_up() -> None:
     assert rate > 0.9 * 80 / 2, f"seed {SEED}"
 
 
-def test_stray_refusals_do_not_starve() -> None:
-    """A provider that refuses one call in a hundred whatever the pace is still asked, for as long as it takes."""
-    random = dice(SEED)
-    simulation = Simulation(Refusing(lambda _: random.random() < 0.01), latency=steady(2.0))
-    tally = simulation.run(admission_for(simulation, 100), 2 * HOUR)
-    rates = [tally.settled(at, at + 600)[0] for at in range(1_200, 7_200, 600)]
-    assert min(rates) > 5, f"seed {SEED}: {rates}"
+@pytest.mark.parametrize(("share", "reached"), [(0.001, 0.9), (0.01, 0.9), (0.05, 0.4)])
+def test_stray_refusals_do_not_starve(share: float, reached: float) -> None:
+    """A provider that refuses some calls whatever the pace is asked nearly as fast as it takes them."""
+    rate, refused = settle(Simulation(strays(share), latency=uneven(2.0, dice(SEED))), 100, hours=1)
+    assert rate > reached * 100 / 2, f"seed {SEED}"
+    assert refused < 1.5 * share, f"seed {SEED}"
+
+
+@pytest.mark.parametrize("kind", LIMITS)
+def test_stray_refusals_beside_a_limit(kind: str) -> None:
+    """Where some calls are refused whatever the pace, a limit a minute is found and kept all the same."""
+    simulation = Simulation(strays(0.01), LIMITS[kind](600), latency=uneven(3.0, dice(SEED)))
+    rate, refused = settle(simulation, 100, hours=1)
+    assert rate > 0.9 * 600 / 60, f"seed {SEED}"
+    assert refused < 0.03, f"seed {SEED}"
+
+
+def test_stray_refusals_beside_a_level() -> None:
+    """Where some calls are refused whatever the pace, a limit in flight is found and kept all the same."""
+    simulation = Simulation(strays(0.01), InFlight(20), latency=uneven(1.0, dice(SEED)))
+    rate, refused = settle(simulation, 100, hours=1)
+    assert rate > 0.6 * 20, f"seed {SEED}"
+    assert refused < 0.03, f"seed {SEED}"
+
+
+FALLS: dict[str, tuple[Callable[[], Limit], float]] = {
+    "in flight": (lambda: Until(900.0, InFlight(80), InFlight(10)), 5.0),
+    "fixed": (lambda: Until(900.0, FixedWindow(6_000), FixedWindow(600)), 10.0),
+    "bucket": (lambda: Until(900.0, TokenBucket(6_000, burst=1_000), TokenBucket(600, burst=100)), 10.0),
+}
+"""Limits that fall, and the calls a second that are allowed then; calls take two seconds."""
+
+
+@pytest.mark.parametrize("kind", FALLS)
+def test_limit_that_falls_far(kind: str) -> None:
+    """A provider that takes much less than it did gets that much, and is not refused into it."""
+    limit, allowed = FALLS[kind]
+    simulation = Simulation(limit(), latency=uneven(2.0, dice(SEED)))
+    tally = simulation.run(admission_for(simulation, 500), HOUR)
+    rate, refused = tally.settled(HOUR / 2, HOUR)
+    assert rate > 0.85 * allowed, f"seed {SEED}"
+    assert refused < 0.01, f"seed {SEED}"
 
 
 def test_other_faults_lower_nothing() -> None:

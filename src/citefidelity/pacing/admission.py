@@ -135,8 +135,10 @@ class Admission:
                 self._stop(f"{LIKE_FAULTS} calls in a row, and one more after a pause, ended with {end.kind}")
         elif end.outcome == "push_back":
             self._breaker.learnt_nothing()
-            pause = self._gate.pushed_back(now, end.retry_after)
-            self._throttle.pushed_back(self.in_flight, now, pause)
+            stray = self._throttle.is_stray()
+            pause = self._gate.pushed_back(now, end.retry_after, stray=stray)
+            if not stray:
+                self._throttle.pushed_back(self.in_flight, now, pause)
             if end.retry_after is not None and end.retry_after > LONGEST_WAIT_S:
                 self._stop(f"the provider wants no call for {end.retry_after:.0f} seconds")
             elif self._gate.closures >= CLOSURES:

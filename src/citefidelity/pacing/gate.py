@@ -12,6 +12,7 @@ import math
 from random import Random
 
 FIRST_PAUSE_S = 2.0
+STRAY_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
 FEELER_S = 1.0
 """How long the first call after a pause goes alone."""
@@ -57,14 +58,18 @@ class Gate:
         if self._feeler_at is not None:
             self._closed = False
 
-    def pushed_back(self, now: float, retry_after: float | None) -> float | None:
-        """The provider asked to slow down: the length of the pause that begins, None within one that has begun."""
+    def pushed_back(self, now: float, retry_after: float | None, *, stray: bool = False) -> float | None:
+        """The provider asked to slow down: the length of the pause that begins, None within one that has begun.
+
+        ``stray``: it does so now and then whatever the pace, so the pause need not be long unless it asks for that.
+        """
         asked = retry_after if retry_after is not None and 0.0 < retry_after < math.inf else None
         if self._closed and self._feeler_at is None:
             if asked is not None:
                 self._until = max(self._until, now + asked)
             return None
-        ceiling = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(self.closures, 8))
+        first = STRAY_PAUSE_S if stray else FIRST_PAUSE_S
+        ceiling = min(LONGEST_PAUSE_S, first * 2.0 ** min(self.closures, 8))
         pause = asked if asked is not None else self._random.uniform(ceiling / 2, ceiling)
         self.closures += 1
         self._closed = True

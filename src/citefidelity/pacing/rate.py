@@ -106,6 +106,11 @@ class Recent:
             span = min(span, max(1.0, now - self._began))
         return sum(self._slots) / span
 
+    def calls(self, now: float) -> int:
+        """How many got through."""
+        self._turn(now)
+        return sum(self._slots)
+
     def whole_minute(self, now: float) -> bool:
         """Whether the first call left at least a minute ago."""
         return self._began is not None and now >= self._began + MINUTE_S

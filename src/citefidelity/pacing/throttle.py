@@ -8,7 +8,7 @@ pace's fault, and what held is what got through in the last minute.
 
 Afterwards whichever holds calls back is tried a little higher: soon, and in growing steps while that works; more and
 more rarely while it does not. Other faults lower nothing, and neither does a time in which everything is refused: that
-is an overload, and says nothing about limits.
+is an overload, and says nothing about limits. Nor do refusals that come whatever the pace; see :mod:`.strays`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import math
 from typing import Literal
 
 from citefidelity.pacing.rate import MINUTE_S, Bucket, Recent
+from citefidelity.pacing.strays import Cause, Strays
 
 MARGIN = 0.97
 """Of what got through: it is counted late and coarsely, and a pace just above the limit is refused again and again."""
@@ -26,8 +27,8 @@ STEP = 0.05
 
 LARGEST_STEP = 0.5
 FLOOR = 0.4
-"""Of the best minute: lower than that no pace goes. A provider that refuses a few calls whatever the pace would
-otherwise bring it to nothing; one that takes much less than it did is spared by the pauses."""
+"""Of the best minute: lower than that no pace goes, as no limit explains it. Where calls are counted by the minutes of
+the clock, sixty seconds may hold twice as many as they ever will again; the rest is for doubt."""
 
 BURST_S = 0.25
 """Calls that a coarse timer let wait are made up for within this time."""
@@ -60,6 +61,7 @@ class Throttle:
         self._pace_held = math.inf
         self._best = 0.0
         self._through = Recent()
+        self._strays = Strays()
         self._spread_until = 0.0
         self._wanting: Limit | None = None
         """What holds calls back since the last change, if anything does."""
@@ -101,6 +103,7 @@ class Throttle:
     def answered(self, now: float) -> None:
         """The provider took a call and answered it."""
         self._through.add(now)
+        self._strays.answered()
         if now < self._spread_until:
             return
         self._answered += 1
@@ -109,6 +112,13 @@ class Throttle:
         self._trying = None
         if self._wanting is not None:
             self._try_more(self._wanting, now)
+
+    def is_stray(self) -> bool:
+        """The provider refused a call: whether it does so now and then whatever the pace, so that nothing is learnt.
+
+        Otherwise :meth:`pushed_back` is to be told.
+        """
+        return self._strays.refused()
 
     def pushed_back(self, in_flight: int, now: float, pause: float | None) -> None:
         """The provider refused a call, one of ``in_flight``. ``pause`` is None within a pause that has begun."""
@@ -122,6 +132,7 @@ class Throttle:
                 self._trying = "level"
 
     def _begin_lesson(self, in_flight: int, now: float, pause: float) -> None:
+        self._strays.heeded()
         failed, self._trying = self._trying, None
         self._lowering_level = failed == "level"
         if failed == "level":
@@ -136,18 +147,32 @@ class Throttle:
         self._wait_for(self._patience, self._patience * PAUSES_BETWEEN * (pause + 1.0), now)
 
     def _slow_down(self, now: float) -> bool:
-        """Lower the pace to what got through; False when nothing did, which says nothing about limits."""
-        through = self._through.a_second(now)
-        if not through:
+        """Lower the pace to what got through; False when that says nothing about limits."""
+        through, whole_minute = self._through.a_second(now), self._through.whole_minute(now)
+        if not through or (self._pace is None and not whole_minute and self._through.calls(now) < self.level):
+            # Nothing has been answered, or less than flies at a time, so that how many a second is not known yet.
             return False
-        if self._through.whole_minute(now):
+        if whole_minute:
             self._best = max(self._best, through)
         pace = through * MARGIN
         if self._pace is not None:
             # One refusal may be somebody else's doing: it takes back a little at least, and a half at most.
             pace = min(max(pace, self._pace.rate / 2), self._pace.rate * MARGIN)
-        self._set_pace(max(pace, self._best * FLOOR, 1 / MINUTE_S))
+        floor = self._best * FLOOR
+        if pace > floor:
+            self._strays.learnt()
+        elif cause := self._strays.contradicted():
+            self._begin_anew(cause)
+            return True
+        self._set_pace(max(pace, floor, 1 / MINUTE_S))
         return True
+
+    def _begin_anew(self, cause: Cause) -> None:
+        """Ask as fast as before any limit was met: those met last were none, or are not the same any more."""
+        # What got through while it went so slowly says nothing of what would.
+        self._pace, self._best, self._through = None, 0.0, Recent()
+        if cause == "less":
+            self._trying, self._level_held, self._patience = "level", 0, IMPATIENT
 
     def _try_more(self, limit: Limit, now: float) -> None:
         if limit == "level":
