@@ -22,6 +22,9 @@ FLAGS = (
 DESK, PHONE = 1_200, 390
 """Widths of a window, in pixels."""
 
+PATIENCE_MS = 60_000
+"""Twice what the library waits: browser, pages and a run may share one core."""
+
 browser_mark = pytest.mark.timeout(120)
 """For every test that needs the browser: all in one worker, so that there is one at a time."""
 
@@ -56,6 +59,7 @@ def visit(browser: Browser, url: str, *, width: int = DESK, dark: bool = False) 
 
     try:
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.on("request", note)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda said: troubles.append(said.text) if said.type in {"error", "warning"} else None)

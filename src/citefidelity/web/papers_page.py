@@ -35,8 +35,14 @@ def papers_page(site: Site) -> None:
 
         async def look() -> None:
             nonlocal shown
-            if not shown.complete and (await site.results.progress()) != shown:
+            if shown.complete:
+                return
+            now = await site.results.progress()
+            # Not before all is read: to sort the articles anew each second would only make that take longer.
+            if now.complete:
                 shown = await _fill(site, places, chosen, at_least)
+            else:
+                _tell(places.news, now)
 
         ui.timer(EVERY_S, look)
 
@@ -71,10 +77,7 @@ async def _fill(site: Site, places: _Places, chosen: Sequence[str], at_least: in
             text("p", err.message, "serious wrap")
         return await site.results.progress()
     progress = await site.results.progress()
-    places.news.clear()
-    if not progress.complete and progress.of_citations:
-        with places.news:
-            text("p", f"Reading the journal: {progress.citations:,} of {progress.of_citations:,} citations so far.")
+    _tell(places.news, progress)
     places.form.offer(there, counted)
     places.papers.clear()
     with places.papers:
@@ -84,6 +87,13 @@ async def _fill(site: Site, places: _Places, chosen: Sequence[str], at_least: in
             _side("Cited articles", "cited", found.cited, found.cited_articles)
             _side("Citing articles", "citing", found.citing, found.citing_articles)
     return progress
+
+
+def _tell(news: ui.element, progress: Progress) -> None:
+    news.clear()
+    if not progress.complete and progress.of_citations:
+        with news:
+            text("p", f"Reading the journal: {progress.citations:,} of {progress.of_citations:,} citations so far.")
 
 
 class _Form:

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from citefidelity.errors import StoreError
 from citefidelity.results_index.filters import Filter, filter_of
-from citefidelity.results_index.rows import Group, Progress, ResultRow, ResultsPage
+from citefidelity.results_index.rows import PAGE, Group, Progress, ResultRow, ResultsPage
 from citefidelity.web.filter_form import STATES, FilterForm, page_form
 from citefidelity.web.parts import box, text
 from citefidelity.web.site import PATIENCE_S, RESULTS, Site, citation_url, results_url
@@ -91,7 +91,8 @@ def _is_gathered(shown: Progress, wanted: Filter) -> bool:
 def _has_grown(shown: Progress, now: Progress, wanted: Filter) -> bool:
     """Whether the page would show more by itself: while results are gathered, not while a run adds some."""
     if not shown.complete:
-        return (now.results, now.complete) != (shown.results, shown.complete)
+        # A page that is full stays so until all is read: to look each second only makes that take longer.
+        return now.complete or (now.results != shown.results and shown.results < PAGE)
     return wanted.words is not None and not shown.words_complete and now != shown
 
 
