@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 from random import Random
 
-from citefidelity.prompt import NoEvidence, Prompter
-from citefidelity.record_format import citation_of, parse_record
-from citefidelity.specs.spec import builtin_spec, resolve
-from citefidelity.specs.spec_toml import SpecPart
+from citefidelity.prompt import Prompter
+from rivals.plain import body_of, prompts, spec_for
 
 CONTEXTS_A_CITATION = 3
 WORDS = """the of a in cells patients treatment observed increased protein expression response model effect
@@ -50,18 +48,8 @@ def write_records(path: Path, contexts: int) -> None:
 
 def write_bodies(records: Path, path: Path) -> None:
     """The same prompts as whole requests, so that the rivals need not render them."""
-    spec = resolve(builtin_spec(), None, SpecPart(provider="openai", base_url="http://127.0.0.1/v1", model="mock"))
+    spec = spec_for("http://127.0.0.1/v1")
     prompter = Prompter(spec)
-    with records.open("rb") as lines, path.open("w", encoding="utf-8") as file:
-        for line in lines:
-            citation = citation_of(parse_record(line)[0])
-            for context in citation.contexts:
-                rendered = prompter.render(citation, context)
-                if isinstance(rendered, NoEvidence):
-                    raise TypeError("the workload gives every context evidence")
-                messages = [
-                    {"role": "system", "content": prompter.fixed},
-                    {"role": "user", "content": rendered.variable},
-                ]
-                body = {"model": "mock", "messages": messages, "temperature": 0, "max_tokens": spec.max_output_tokens}
-                file.write(json.dumps(body) + "\n")
+    with path.open("w", encoding="utf-8") as file:
+        for rendered in prompts(records, prompter):
+            file.write(json.dumps(body_of(prompter, rendered, spec)) + "\n")

@@ -24,6 +24,11 @@ from citefidelity.specs.spec import Spec, builtin_spec, resolve
 from citefidelity.specs.spec_toml import SpecPart
 
 
+def spec_for(url: str) -> Spec:
+    """The built-in spec, with the mock as its model."""
+    return resolve(builtin_spec(), None, SpecPart(provider="openai", base_url=url, model="mock"))
+
+
 def prompts(records: Path, prompter: Prompter) -> Iterator[Rendered]:
     """What is to be asked, rendered when it is its turn."""
     with records.open("rb") as lines:
@@ -44,7 +49,7 @@ def body_of(prompter: Prompter, rendered: Rendered, spec: Spec) -> dict[str, Any
 
 async def main(url: str, records: Path, concurrency: int) -> None:
     """Ask everything once, so many at a time."""
-    spec = resolve(builtin_spec(), None, SpecPart(provider="openai", base_url=url, model="mock"))
+    spec = spec_for(url)
     prompter = Prompter(spec)
     waiting = prompts(records, prompter)
     verdicts: list[Verdict] = []
