@@ -93,7 +93,7 @@ def _batches_of(name: str, inputs: Inputs, seen: Seen) -> Iterator[Batch]:
                 yield batch
                 batch, size = Batch.empty(), 0
     except UsageError as err:
-        batch.rejections.append(Rejection(name, 0, "", f"{err.message} {err.hint}".strip()))
+        batch.rejections.append(_rejected(name, 0, "", f"{err.message} {err.hint}".strip()))
     yield batch
 
 
@@ -101,14 +101,14 @@ def _take(batch: Batch, name: str, line: Line, seen: Seen) -> None:
     try:
         record, left_out = parse_record(line.data)
     except RecordError as err:
-        batch.rejections.append(Rejection(name, _line_of(err.field, line), err.field, _advised(err)))
+        batch.rejections.append(_rejected(name, _line_of(err.field, line), err.field, _advised(err)))
         return
     earlier = seen.before(record.key, name, line.number)
     if earlier:
         file, number = earlier
         where = f"line {number}" if file == name else f"{file}, line {number}"
         message = f"{record.key} stands twice: it was taken from {where}, and this one is left out"
-        batch.rejections.append(Rejection(name, line.number, "", message))
+        batch.rejections.append(_rejected(name, line.number, "", message))
         return
     batch.records.append(record)
     batch.left_out.update(left_out)
@@ -125,4 +125,10 @@ def _advised(err: RecordError) -> str:
 
 def _rejection(name: str, fault: Fault) -> Rejection:
     message = f"{fault.field}: {fault.message}" if fault.field else fault.message
-    return Rejection(name, fault.number, fault.field, message)
+    return _rejected(name, fault.number, fault.field, message)
+
+
+def _rejected(name: str, line: int, field: str, message: str) -> Rejection:
+    # The name of a file need not be text, and a report in JSON has to be.
+    file, why = (told.encode(errors="backslashreplace").decode() for told in (name, message))
+    return Rejection(file, line, field, why)

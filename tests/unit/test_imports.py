@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 import zstandard
 
@@ -77,6 +78,14 @@ async def test_a_key_twice_names_both_lines(store: MemoryStore, tmp_path: Path) 
     assert "from line 1," in report.rejections[0].message
     assert f"from {tmp_path / 'a.jsonl'}, line 2," in report.rejections[1].message
     assert (await all_stored(store))[0].record == make_record(1, note="first")
+
+
+async def test_a_file_whose_name_is_no_text_is_read(store: MemoryStore, tmp_path: Path) -> None:
+    """A name of bytes that are not UTF-8 is a name: its records come in, and what is wrong in it is told in JSON."""
+    content = b"".join([make_line(1), make_line(1), b"{\n"])
+    report = await import_bytes(store, content, Path(f"{tmp_path}/b\udcff.jsonl"))
+    assert (report.new, report.rejected) == (1, 2)
+    assert rb"b\\udcff.jsonl" in msgspec.json.encode(report)
 
 
 async def test_a_rejected_line_does_not_take_its_key(store: MemoryStore, tmp_path: Path) -> None:

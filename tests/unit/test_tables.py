@@ -181,7 +181,7 @@ async def test_an_empty_cell_contradicts_nothing(store: MemoryStore, tmp_path: P
         (b"\n,b,1,x\n", "source_id: is missing", 3),
         (b"a,,1,x\n", "target_id: is missing", 2),
         (b'a,b,1,"x\ny"z\n', "no CSV", 2),
-        (b"a,b,1,\xff\n", "not UTF-8", 2),
+        (b"a,b,1,\xff\n", "not UTF-8: save the file as `CSV UTF-8`", 2),
         (b'a,b,1,"never closed\n', "no CSV", 2),
     ],
 )
@@ -216,6 +216,25 @@ async def test_a_broken_row_is_named(store: MemoryStore, tmp_path: Path, lines: 
         ),
         (
             "a.csv",
+            b" Source_ID,Target ID ,instance_id,text\na,b,1,x\n",
+            (
+                "a.csv has no column 'source_id', 'target_id', 'context_text'. Its columns are:  Source_ID, "
+                "Target ID , instance_id, text. Say which columns hold them: --map source_id=' Source_ID' "
+                "--map target_id='Target ID ' --map context_text=COLUMN."
+            ),
+        ),
+        (
+            "a",
+            b"source_id,target_id,instance_id,context_text\na,b,1,x\n",
+            "a seems to be a table, and was to be read as JSON Lines. Add --format csv.",
+        ),
+        (
+            "a",
+            b"PAR1\x15\x04",
+            "a seems to be a table, and was to be read as JSON Lines. Add --format parquet.",
+        ),
+        (
+            "a.csv",
             b"source_id;target_id;instance_id;context_text\na;b;1;x\n",
             (
                 "a.csv seems to have a semicolon between its cells, where a comma is needed. "
@@ -247,6 +266,22 @@ async def test_a_file_of_another_kind_is_told_once(
     report = await import_bytes(store, content, tmp_path / name)
     assert [str(one).replace(f"{tmp_path}/", "") for one in report.rejections] == [said]
     assert await imported(store) == []
+
+
+@pytest.mark.parametrize("blank", [b"\r\n", b",,,\r\n", b"\xef\xbb\xbf\r\n\r\n"])
+async def test_blank_rows_are_passed_over(store: MemoryStore, tmp_path: Path, blank: bytes) -> None:
+    """A row of nothing, as spreadsheets leave them, is no row: before the header, between rows and at the end."""
+    header, row, _ = as_csv(BASE).split(b"\r\n")
+    content = b"\r\n".join([blank + header, b"", row, b",,,", b""])
+    report = await import_bytes(store, content, tmp_path / "a.csv")
+    assert (report.new, report.rejections) == (1, [])
+
+
+async def test_evidence_that_is_plain_text_says_what_a_cell_holds(store: MemoryStore, tmp_path: Path) -> None:
+    """Evidence that is no JSON is told with an example of what it has to be."""
+    report = await import_bytes(store, as_csv(BASE | {"evidence_segments": "Yields rose."}), tmp_path / "a.csv")
+    assert [one.line for one in report.rejections] == [2]
+    assert 'Such a cell holds a list: [{"text": "..."}]' in report.rejections[0].message
 
 
 async def test_rows_after_a_broken_one_are_read(store: MemoryStore, tmp_path: Path) -> None:

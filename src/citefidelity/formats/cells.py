@@ -30,8 +30,7 @@ def json_of(field: Field, cell: Any) -> Raw:
         return Raw(_encode(cell))
     match field:
         case ("context", "evidence_segments"):
-            read_exactly(cell.encode())
-            return Raw(cell.encode())
+            return _evidence(cell.encode())
         case ("citation", "qualified"):
             return Raw(_encode(_BOOLEANS.get(cell.strip().lower(), cell)))
         case (_, name) if name in _INTEGERS_OR_TEXT and _INTEGER.fullmatch(cell):
@@ -50,6 +49,14 @@ def text_of(value: Raw | None) -> str | None:
     if text == b"null":
         return None
     return msgspec.json.decode(text, type=str) if text.startswith(b'"') else text.decode()
+
+
+def _evidence(cell: bytes) -> Raw:
+    try:
+        read_exactly(cell)
+    except RecordError as err:
+        raise RecordError(f'{err.message}. Such a cell holds a list: [{{"text": "..."}}]') from err
+    return Raw(cell)
 
 
 def _is_json(cell: str) -> bool:

@@ -7,6 +7,7 @@ that is not known stands under ``citation.NAME``, and one of the context whose n
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -95,9 +96,9 @@ def _refuse_bad_header(name: str, columns: Sequence[str]) -> None:
         raise UsageError(
             f"{name}: column {place} has no name.", "Name it or leave it out (pandas writes its index so: index=False)."
         )
-    column, count = Counter(columns).most_common(1)[0]
-    if count > 1:
-        raise UsageError(f"{name} has two columns '{column}'.", "Rename one of them.")
+    doubled = [column for column, count in Counter(columns).items() if count > 1]
+    if doubled:
+        raise UsageError(f"{name} has two columns '{doubled[0]}'.", "Rename one of them.")
 
 
 def _refuse_missing(name: str, wanted: Iterable[str], there: Sequence[str]) -> None:
@@ -117,8 +118,14 @@ def _refuse_without_needed(name: str, fields: Sequence[str], columns: Sequence[s
             "Save it as CSV with commas, in UTF-8.",
         )
     one = len(missing) == 1
+    alike, unknown = {_plain(column): shlex.quote(column) for column in columns}, "COLUMN"
     raise UsageError(
         f"{name} has no column {', '.join(repr(field) for field in missing)}. Its columns are: {', '.join(columns)}.",
         f"Say which {'column holds it' if one else 'columns hold them'}: "
-        f"{' '.join(f'--map {field}=COLUMN' for field in missing)}.",
+        f"{' '.join(f'--map {field}={alike.get(field, unknown)}' for field in missing)}.",
     )
+
+
+def _plain(column: str) -> str:
+    """A column's name without what people write in many ways: capitals, and blanks around and within it."""
+    return "_".join(column.lower().split())

@@ -32,9 +32,9 @@ def read_csv(name: str, stream: io.BufferedReader, mapping: Mapping[str, str]) -
     csv.field_size_limit(MAX_LINE)
     table = csv.reader(_lines(name, stream), strict=True)
     try:
-        header = next(table, None)
+        header = next(filter(any, table), None)
     except csv.Error as err:
-        raise UsageError(f"{name}: the header is no CSV ({err}).") from err
+        raise UsageError(f"{name}: the header is no CSV ({err}).", "Save it as CSV with commas, in UTF-8.") from err
     if header is not None:
         yield from records(_rows(table, len(header)), plan(name, header, mapping))
 
@@ -58,7 +58,8 @@ def _rows(table: Any, width: int) -> Iterator[Row | Fault]:
             continue
         if cells is None:
             return
-        if cells:
+        # Spreadsheets write rows that once held something as nothing but commas.
+        if any(cells):
             yield _row(line, cells, width)
 
 
@@ -68,7 +69,7 @@ def _row(line: int, cells: list[str], width: int) -> Row | Fault:
     try:
         "".join(cells).encode()
     except UnicodeEncodeError:
-        return Fault(line, "not UTF-8")
+        return Fault(line, "not UTF-8: save the file as `CSV UTF-8`, or `iconv -f WINDOWS-1252 -t UTF-8`")
     return Row(line, [cell or None for cell in cells])
 
 

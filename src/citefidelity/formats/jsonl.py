@@ -22,11 +22,21 @@ def read_jsonl(name: str, stream: io.BufferedReader) -> Iterator[Line | Fault]:
             f"{name} is one JSON array, where one citation a line is needed (JSON Lines).",
             f"`jq -c '.[]' {shlex.quote(name)}` makes these lines.",
         )
+    _refuse_table(name, stream)
     for number, line in numbered_lines(stream):
         if line is None:
             yield Fault(number, f"longer than {MAX_LINE >> 20} MB")
         elif not line.isspace():
             yield Line(number, line)
+
+
+def _refuse_table(name: str, stream: io.BufferedReader) -> None:
+    """From stdin, or under a name that says nothing, a table would be read as JSON: every single row would be wrong."""
+    start = stream.peek(1)
+    header = start.partition(b"\n")[0]
+    kind = "parquet" if start.startswith(b"PAR1") else "csv" if b"source_id" in header and b"{" not in header else None
+    if kind is not None:
+        raise UsageError(f"{name} seems to be a table, and was to be read as JSON Lines.", f"Add --format {kind}.")
 
 
 class JsonlWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -41,7 +42,7 @@ class Seen:
         connection: a scratch database made with :attr:`TABLES`.
     """
 
-    TABLES = "CREATE TABLE seen (digest BLOB PRIMARY KEY, file TEXT, line INTEGER) WITHOUT ROWID"
+    TABLES = "CREATE TABLE seen (digest BLOB PRIMARY KEY, file BLOB, line INTEGER) WITHOUT ROWID"
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -49,8 +50,10 @@ class Seen:
     def before(self, key: CitationKey, file: str, line: int) -> tuple[str, int] | None:
         """Note the key; file and line where it stood before, if it did."""
         digest = key.digest()
-        self._connection.execute("INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (digest, file, line))
+        # Names of files are bytes, which need not be text.
+        place = digest, os.fsencode(file), line
+        self._connection.execute("INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING", place)
         if self._connection.changes():
             return None
         row: Any = self._connection.execute("SELECT file, line FROM seen WHERE digest = ?", (digest,)).fetchone()
-        return row[0], row[1]
+        return os.fsdecode(row[0]), row[1]
