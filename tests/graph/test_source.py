@@ -147,6 +147,33 @@ async def test_a_key_that_is_not_whole_is_named_and_not_paid_for(
     assert (await store.counts("main")).to_do == 1
 
 
+async def test_ids_that_are_told_alike_are_one_to_do(place: Neo4jPlace, store: Neo4jStore) -> None:
+    """An article without an id and one with an empty one are named alike, and so counted once: a run can end."""
+    make = "CREATE (a:Article)-[c:CITES]->(:Article {article_id: $target}) SET a.article_id = $source, c = $edge"
+    for source, target in ((None, "b"), ("", "b"), (None, 5), (None, "5")):
+        await place.query(make, source=source, target=target, edge=edge()["properties"])
+    named = {one.key for one in await found(store)}
+    assert (await store.counts("main")).to_do == len(named) == 2
+
+
+@pytest.mark.parametrize(
+    ("contexts", "number"),
+    [
+        (json.dumps([CONTEXT, CONTEXT | {"instance_id": 2, "context_text": 'It says "instance_id".'}]), 2),
+        ("[]", 0),
+        ("no JSON", 0),
+        (7, 0),
+        (["a"], 0),
+    ],
+)
+async def test_contexts_are_counted_without_a_count(
+    place: Neo4jPlace, store: Neo4jStore, contexts: object, number: int
+) -> None:
+    """Where the edge does not say how many contexts it has, they are counted as they stand."""
+    await place.query(MAKE, edges=[edge(context_count=None, citation_contexts_json=contexts), edge("x", "y")])
+    assert (await store.counts("main")).contexts == number + 1
+
+
 @pytest.mark.parametrize("contexts", ["not json", '{"a": 1}', "[1]", '[{"instance_id": 1}]', ["a"], 7, "[ ]"])
 async def test_contexts_that_are_none_are_named(place: Neo4jPlace, store: Neo4jStore, contexts: object) -> None:
     """Contexts that are no list, of another type, or fewer than announced are named, and no neighbour is hurt."""

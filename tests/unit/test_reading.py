@@ -13,10 +13,10 @@ from citefidelity.errors import UsageError
 from citefidelity.facts import Asked, Began, Ended, Fact, Reopened, Settled
 from citefidelity.journal import open_journal
 from citefidelity.meter import Meter
-from citefidelity.ports import JournalRow, ScreeningRow
+from citefidelity.ports import JournalRow, ScreeningRow, StoreCounts
 from citefidelity.prompt import NoEvidence, Prompter
 from citefidelity.record_format import citation_of
-from citefidelity.records import CitationKey, Delivery, Outcome, Record
+from citefidelity.records import WHOLE, CitationKey, Delivery, Outcome, Partition, Record
 from citefidelity.specs.spec import Spec, builtin_spec
 from citefidelity.testing.store import MemoryStore
 from citefidelity.views.observing import LiveStatus, status_path
@@ -92,6 +92,17 @@ async def test_status_before_anything(tmp_path: Path) -> None:
     assert (status.begun, status.journal, status.held_by, status.live) == (None, None, None, None)
     assert (status.citations, status.contexts, status.remaining, status.states.not_delivered) == (1, 2, 1, 2)
     assert str(tmp_path / "j") in status.notes[0]
+
+
+async def test_fewer_contexts_than_outcomes_are_none_left(tmp_path: Path) -> None:
+    """What the store cannot count, or somebody has taken out of it, is no negative number of contexts to do."""
+
+    class Fewer(MemoryStore):
+        async def counts(self, screening: str, partition: Partition = WHOLE) -> StoreCounts:
+            return msgspec.structs.replace(await super().counts(screening, partition), contexts=1, verdict=3)
+
+    status = await status_of(Fewer([make_record(1, 2)]), tmp_path / "j")
+    assert status.states.not_delivered == 0
 
 
 async def test_status_counts_what_waits_in_the_journal(tmp_path: Path) -> None:

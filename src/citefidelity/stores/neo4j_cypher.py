@@ -86,6 +86,9 @@ WHERE v.screening = $screening AND v.source_id = row.source AND v.target_id = ro
             f"coalesce(c.{names.context_count}, "
             f"CASE WHEN trim(toStringOrNull(c.{names.contexts})) IN ['', '[]', 'null'] THEN 0 ELSE 1 END)"
         )
+        # Each context names itself once: inside a text, a quotation mark has a backslash before it.
+        by_text = f"size(split(toStringOrNull(c.{names.contexts}), '\"instance_id\"')) - 1"
+        self._number = f"coalesce(toIntegerOrNull(c.{names.context_count}), {by_text}, 0)"
         self._elsewhere = (
             f"(c.{names.classified} IS NOT NULL AND c.{names.classified} <> false AND c.fidelity_screenings IS NULL)"
         )
@@ -125,17 +128,20 @@ ORDER BY source, target, reference LIMIT $limit
     def counts(self, span: Span, *, last: bool) -> str:
         """What :class:`~citefidelity.ports.StoreCounts` tells of a stretch of the index.
 
-        To do are keys, not edges: of two with one key a run can only say once that they are two.
+        To do are keys as people are told them, not edges: of two with one key a run can only say once that they are
+        two, and an id that is missing reads like one that is empty.
         """
         names = self.names
         qualified = f"c.{names.qualified} = true"
+        source, target = f"a.{names.article_id}", f"b.{names.article_id}"
         return f"""
 {self.articles(span, last=last)}
 MATCH (a)-[c:{names.cites}]->(b:{names.article})
-WITH a.{names.article_id} AS source, count(c) AS citations, count(CASE WHEN {qualified} THEN 1 END) AS qualified,
-     sum(CASE WHEN {qualified} THEN coalesce(toIntegerOrNull(c.{names.context_count}), 0) ELSE 0 END) AS contexts,
+WITH {source if span != "odd" else _told(source)} AS source,
+     count(c) AS citations, count(CASE WHEN {qualified} THEN 1 END) AS qualified,
+     sum(CASE WHEN {qualified} THEN {self._number} ELSE 0 END) AS contexts,
      count(CASE WHEN {self._delivered} THEN 1 END) AS delivered,
-     count(DISTINCT CASE WHEN {self._to_do} THEN [b.{names.article_id}, {self._reference}] END) AS to_do,
+     count(DISTINCT CASE WHEN {self._to_do} THEN [{_told(target)}, {self._reference}] END) AS to_do,
      count(CASE WHEN {self._candidate} AND {self._elsewhere} THEN 1 END) AS elsewhere
 RETURN sum(citations) AS citations, sum(qualified) AS qualified, sum(contexts) AS contexts,
        sum(delivered) AS delivered, sum(to_do) AS to_do, sum(elsewhere) AS elsewhere
@@ -255,3 +261,8 @@ CREATE (a)-[c:{names.cites}]->(b) SET c = row.properties
             )
         upto = "" if last else f" AND {article_id} <= $upto"
         return f"MATCH (a:{self.names.article}) {self._article_index} WHERE {article_id} > $after{upto}"
+
+
+def _told(value: str) -> str:
+    """The Cypher for an id as people are told it."""
+    return f"coalesce(toStringOrNull({value}), {value}, '')"

@@ -130,7 +130,8 @@ async def take_status(
             verdict=counts.verdict,
             unassessable=counts.unassessable,
             failed=counts.failed,
-            not_delivered=counts.contexts - counts.verdict - counts.unassessable - counts.failed,
+            # Outcomes stay where somebody has deleted their edge, or taken contexts out of it.
+            not_delivered=max(0, counts.contexts - counts.verdict - counts.unassessable - counts.failed),
         ),
         delivered=counts.delivered,
         remaining=counts.to_do,
