@@ -133,7 +133,8 @@ class Screening:
             # As with a view: calls in flight are paid, and must not end for a number that is only shown.
             log.exception("the store could not be counted; the run goes on without")
             return None
-        self.meter.to_do_at_start = counts.to_do + self.meter.delivered
+        # What this run delivers before it is counted, the store counts as delivered; what comes after, as to do.
+        self.meter.to_do_at_start = counts.to_do + min(self.meter.delivered, counts.delivered)
         return counts
 
     async def work(self, started: Started, observers: list[Observer], behind: CitationKey | None = None) -> Snapshot:

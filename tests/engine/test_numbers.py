@@ -13,7 +13,8 @@ from citefidelity.app import program
 from citefidelity.assembly import Asking, Hands
 from citefidelity.meter import Gauges, Snapshot
 from citefidelity.pacing.admission import Budget
-from citefidelity.records import WHOLE, Delivery, Receipt
+from citefidelity.ports import StoreCounts
+from citefidelity.records import WHOLE, Delivery, Partition, Receipt
 from citefidelity.screening import Observer, Screening
 from citefidelity.testing.faults_store import FlakyStore
 from citefidelity.testing.journal import MemoryJournal
@@ -57,6 +58,15 @@ class Watcher:
 
 async def watched(store: MemoryStore | FlakyStore, observers: list[Observer], **asking: Any) -> Snapshot:
     """A run with these views of it; its final numbers."""
+    screening = await begun(store, **asking)
+    numbers = await screening.work(started("run-1", "main"), observers)
+    report = await screening.report(numbers, 0, None)
+    assert (report.calls, report.memory_bytes, report.latency_p95) == (numbers.calls, 77, numbers.latency_p95)
+    return numbers
+
+
+async def begun(store: MemoryStore | FlakyStore, **asking: Any) -> Screening:
+    """A screening that is registered and asks nothing yet."""
     holder, clock = make_holder("run-1"), VirtualClock()
     claim = await store.claim("main", WHOLE, holder)
     hands = Hands(
@@ -75,10 +85,7 @@ async def watched(store: MemoryStore | FlakyStore, observers: list[Observer], **
     )
     screening = Screening(hands, Asking(**{"concurrency": 10, "citation_workers": 20, **asking}))
     await screening.begin()
-    numbers = await screening.work(started("run-1", "main"), observers)
-    report = await screening.report(numbers, 0, None)
-    assert (report.calls, report.memory_bytes, report.latency_p95) == (numbers.calls, 77, numbers.latency_p95)
-    return numbers
+    return screening
 
 
 def memory(citations: int) -> MemoryStore:
@@ -96,6 +103,28 @@ def test_everybody_sees_the_same_last_numbers() -> None:
         assert (numbers.delivered, numbers.memory_bytes, numbers.pool_size) == (50, 77, 8)
         assert any(seen.in_flight == seen.allowed == seen.concurrency == 10 for seen in first.seen)
         assert [seen.calls for seen in first.seen] == sorted(seen.calls for seen in first.seen)
+
+    run_virtual(main())
+
+
+def test_what_is_delivered_while_the_store_is_counted_is_no_more_to_do() -> None:
+    """A count that was taken before the first delivery, and is told after the last, has each citation once."""
+
+    class Slow(MemoryStore):
+        async def counts(self, screening: str, partition: Partition = WHOLE) -> StoreCounts:
+            counts = await super().counts(screening, partition)
+            await ended.wait()
+            return counts
+
+    ended = asyncio.Event()
+
+    async def main() -> None:
+        screening = await begun(Slow([make_record(number, 1) for number in range(1, 31)]))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(screening.count())
+            await screening.work(started("run-1", "main"), [])
+            ended.set()
+        assert (screening.meter.delivered, screening.meter.to_do_at_start) == (30, 30)
 
     run_virtual(main())
 
