@@ -98,6 +98,28 @@ def test_a_reader_that_leaves(tmp_path: Path) -> None:
     assert stderr == ""
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed(tmp_path: Path, closed: str) -> None:
+    """A command whose streams were closed by its parent does its work, and ends as it would have."""
+    script = f'"$@" {closed}; echo $?'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *PROGRAM, "config"],
+        cwd=tmp_path,
+        env=clean_environ(tmp_path),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=20,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "0"
+    assert done.stderr == ""
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """A file that is not there is told in JSON, too, where its name is no UTF-8."""
+    assert_clear(run_cli(["import", "b\udcff.jsonl", "--json"], cwd=tmp_path), 2, "usage", r"no file b\udcff.jsonl")
+
+
 def test_no_secret_is_an_argument_or_is_shown(tmp_path: Path) -> None:
     """The command config tells of a key only that it is set and by what (G9)."""
     key_file = tmp_path / "key"

@@ -131,8 +131,9 @@ def test_quiet_and_verbose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     assert quiet == Result(2, "the result\n", "error: wrong\n")
 
 
-def test_a_full_disk_is_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A result that cannot be written is an error with words, not a stack trace."""
+@pytest.mark.parametrize("words", [["spec"], ["spec", "--json"]])
+def test_a_full_disk_is_one_message(words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A result that cannot be written is an error with words on stderr, not a stack trace, with --json too."""
 
     class Full(io.StringIO):
         def flush(self) -> None:
@@ -145,8 +146,8 @@ def test_a_full_disk_is_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     command = Command("spec", "", "", handle)
     monkeypatch.setattr(catalogue, "find", lambda _: command)
     stderr = io.StringIO()
-    assert entry.run_command(["spec"], clean_environ(tmp_path), tmp_path, Full(), stderr) == 1
-    assert "No space left on device" in stderr.getvalue()
+    assert entry.run_command(words, clean_environ(tmp_path), tmp_path, Full(), stderr) == 1
+    assert "No space left on device. What the command did in the store and the journal stands." in stderr.getvalue()
 
 
 def test_what_steers_a_terminal_becomes_visible() -> None:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from citefidelity.cli import catalogue
 from citefidelity.cli.helping import command_help, program_help
-from citefidelity.cli.output import Output, discard_stdout, whole
+from citefidelity.cli.output import Output, discard_stdout, open_streams, whole
 from citefidelity.cli.parsing import parse
 from citefidelity.cli.words import Call
 from citefidelity.errors import CitefidelityError, UsageError
@@ -24,6 +24,7 @@ LONGEST_SURPRISE = 300
 
 def main() -> int:
     """Run the command that the process was started with; its exit code."""
+    open_streams()
     return run_command(sys.argv[1:], os.environ, Path(), whole(sys.stdout), sys.stderr, start_logs=_log_to)
 
 

@@ -9,6 +9,7 @@ import io
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
@@ -70,8 +71,8 @@ class Output:
         return f"\x1b[2m{text}\x1b[0m" if self.colour else text
 
     def clean(self, text: str) -> str:
-        """``text`` as it may be shown: no secret in it, and nothing that steers a terminal."""
-        return visible(blank_out(text, self._secrets))
+        """``text`` as it may be shown: no secret in it, nothing that steers a terminal, no half of a character."""
+        return visible(blank_out(as_text(text), self._secrets))
 
     def result(self, report: msgspec.Struct | Mapping[str, Any], text: str) -> None:
         """The result of the command: ``report`` as one JSON object with ``--json``, else ``text``.
@@ -100,8 +101,9 @@ class Output:
             raise
         except OSError as err:
             raise CitefidelityError(
-                f"The result could not be written: {err.strerror}. The store and the journal are as they were.",
-                "Free some space, or write elsewhere, and repeat the command.",
+                f"The result could not be written: {err.strerror}. What the command did in the store and the journal "
+                "stands.",
+                "Free some space, or write elsewhere. Repeating the command is safe, and no answer is paid again.",
                 kind="output",
             ) from err
 
@@ -114,7 +116,11 @@ class Output:
         """What went wrong: for people on stderr, with ``--json`` as an object on stdout."""
         if self.json:
             fields = {"kind": error.kind, "message": self.clean(error.message), "hint": self.clean(error.hint)}
-            self.write_json({"error": fields})
+            try:
+                self.write_json({"error": fields})
+            except CitefidelityError:
+                # There is no stdout to say it on; stderr is the one place left.
+                self._tell(f"error: {error.message}")
             return
         self._tell(f"{self._red('error:')} {error.message}")
         if error.hint:
@@ -154,9 +160,29 @@ def whole(stream: TextIO) -> TextIO:
     return io.TextIOWrapper(buffered, encoding=stream.encoding, errors=stream.errors)
 
 
+def open_streams() -> None:
+    """Give the process the streams that its parent has closed (``>&-``), to nowhere.
+
+    A file opened later would take the number of a missing one, and what is printed would go into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
 def visible(text: str) -> str:
     """``text`` with whatever would steer a terminal shown as an escape."""
     return STEERING.sub(lambda match: match["colour"] or ascii(match[0])[1:-1], text)
+
+
+def as_text(name: str) -> str:
+    """``name`` with escapes for bytes that are no text, as names of files and directories may hold them."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def is_terminal(stream: TextIO) -> bool:
