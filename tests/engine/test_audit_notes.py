@@ -142,6 +142,16 @@ def test_a_record_that_cannot_be_read_before_it_is_delivered(scene: Scene) -> No
     audit = scene.verify()
     assert (audit.clean, audit.states.undeliverable, audit.states.verdict) == (True, 2, 4)
     assert audit.undeliverable == {"unreadable_record": 2}
+    assert_noted(audit, (Note.UNDELIVERABLE, None))
+    assert audit.notes[0].source_id == make_key(1).source_id
+    assert audit.notes[0].message.startswith("unreadable_record: contexts: ")
+
+
+def test_a_citation_without_contexts_is_nothing_to_note(scene: Scene) -> None:
+    """A citation that nobody has given contexts yet is not named as one that cannot be read."""
+    scene.in_store(UNDO_DELIVERY)
+    scene.in_store("UPDATE citation SET contexts = CAST('null' AS BLOB) WHERE id = 1")
+    assert_noted(scene.verify())
 
 
 @pytest.mark.guarantee("G4")

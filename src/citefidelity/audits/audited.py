@@ -76,6 +76,8 @@ class Note(StrEnum):
     """The context was reopened, and its old outcome is still in the store."""
     GONE = "gone"
     """The citation is no longer in the store; its outcomes wait in the journal."""
+    UNDELIVERABLE = "undeliverable"
+    """The citation cannot be worked on as it stands: nothing is asked about it."""
     UNREADABLE_RECORD = "unreadable_record"
     """The record of a delivered citation can no longer be read."""
     NOT_AUDITED = "not_audited"
