@@ -12,7 +12,7 @@ def ask(strays: Strays, calls: int, refusals: int) -> list[bool]:
     said = []
     for number in range(calls):
         if (number * refusals) % calls < refusals:
-            said.append(strays.refused())
+            said.append(strays.refused(1))
         else:
             strays.answered()
     return said
@@ -65,9 +65,18 @@ def test_more_than_that_have_another_cause() -> None:
     """Some refusals in a row are no strays, until they are heeded."""
     strays = convinced(300, 3)
     said = ask(strays, 20, 20)
-    assert said == [True] * (int(TRIGGER) - 1) + [False] * (20 - int(TRIGGER) + 1)
+    assert said == [True] * int(TRIGGER) + [False] * (20 - int(TRIGGER))
     strays.heeded()
-    assert strays.refused()
+    assert strays.refused(1)
+
+
+def test_refusals_that_come_before_the_answers() -> None:
+    """Of a hundred calls that leave together, the refused ones come back first; that makes them no other cause."""
+    strays = convinced(200, 10)
+    for _ in range(50):
+        assert all(strays.refused(in_flight) for in_flight in range(100, 90, -1))
+        for _ in range(90):
+            strays.answered()
 
 
 def test_what_is_not_theirs_makes_no_room_for_itself() -> None:

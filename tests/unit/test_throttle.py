@@ -227,11 +227,13 @@ def test_limit_that_goes_up() -> None:
     assert rate > 0.9 * 80 / 2, f"seed {SEED}"
 
 
-@pytest.mark.parametrize(("share", "reached"), [(0.001, 0.9), (0.01, 0.9), (0.05, 0.4)])
-def test_stray_refusals_do_not_starve(share: float, reached: float) -> None:
+@pytest.mark.parametrize(
+    ("share", "concurrency", "reached"), [(0.001, 100, 0.9), (0.01, 100, 0.9), (0.05, 100, 0.8), (0.05, 500, 0.9)]
+)
+def test_stray_refusals_do_not_starve(share: float, concurrency: int, reached: float) -> None:
     """A provider that refuses some calls whatever the pace is asked nearly as fast as it takes them."""
-    rate, refused = settle(Simulation(strays(share), latency=uneven(2.0, dice(SEED))), 100, hours=1)
-    assert rate > reached * 100 / 2, f"seed {SEED}"
+    rate, refused = settle(Simulation(strays(share), latency=uneven(2.0, dice(SEED))), concurrency, hours=1)
+    assert rate > reached * concurrency / 2, f"seed {SEED}"
     assert refused < 1.5 * share, f"seed {SEED}"
 
 

@@ -135,7 +135,7 @@ class Admission:
                 self._stop(f"{LIKE_FAULTS} calls in a row, and one more after a pause, ended with {end.kind}")
         elif end.outcome == "push_back":
             self._breaker.learnt_nothing()
-            stray = self._throttle.is_stray()
+            stray = self._throttle.is_stray(self.in_flight)
             pause = self._gate.pushed_back(now, end.retry_after, stray=stray)
             if not stray:
                 self._throttle.pushed_back(self.in_flight, now, pause)

@@ -67,15 +67,16 @@ class Strays:
                 self.share = self._lately.share
             self._lately = _Tally()
 
-    def refused(self) -> bool:
-        """A call was refused; whether that was to be expected, and says nothing about limits."""
+    def refused(self, in_flight: int) -> bool:
+        """A call was refused, one of ``in_flight``; whether that was to be expected, and says nothing about limits."""
         for tally in (self._since_learnt, self._lately):
             tally.calls += 1
             tally.refusals += 1
         if not self.share:
             return False
         self._excess += 1.0
-        return self._excess < TRIGGER
+        # A refusal comes sooner than an answer: those still in flight will be answered, and weigh against it already.
+        return self._excess < TRIGGER + TOLERANCE * self.share * in_flight
 
     def heeded(self) -> None:
         """What was beyond the share has lowered something."""

@@ -113,12 +113,12 @@ class Throttle:
         if self._wanting is not None:
             self._try_more(self._wanting, now)
 
-    def is_stray(self) -> bool:
-        """The provider refused a call: whether it does so now and then whatever the pace, so that nothing is learnt.
+    def is_stray(self, in_flight: int) -> bool:
+        """The provider refused a call, one of ``in_flight``: whether it does so whatever the pace.
 
-        Otherwise :meth:`pushed_back` is to be told.
+        Nothing is learnt from it then. Otherwise :meth:`pushed_back` is to be told.
         """
-        return self._strays.refused()
+        return self._strays.refused(in_flight)
 
     def pushed_back(self, in_flight: int, now: float, pause: float | None) -> None:
         """The provider refused a call, one of ``in_flight``. ``pause`` is None within a pause that has begun."""
