@@ -16,12 +16,12 @@ from citefidelity.facts import Began, Stopped
 from citefidelity.kinds import ProviderFault
 from citefidelity.meter import Snapshot
 from citefidelity.ports import JournalRow, ScreeningRow, StoreCounts, ToDo
-from citefidelity.records import WHOLE, CitationKey, Partition
+from citefidelity.records import WHOLE, CitationKey, Partition, Receipt, Unusable
 from citefidelity.replies.faults import REMEDIES
 from citefidelity.specs.spec import Spec, builtin_spec, differences, resolve
 from citefidelity.specs.spec_toml import SpecPart
 from citefidelity.views.advice import advice
-from citefidelity.views.report import RunReport, Started
+from citefidelity.views.report import RunReport, Started, passed_over
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +182,8 @@ class Screening:
         error, halt = self.engine.error, self.engine.halt
         if len(numbers.answering_models) > 1:
             log.warning("more than one model has answered in this run: %s", ", ".join(numbers.answering_models))
-        undeliverable = {*self.engine.unusable, *self._deliverer.undeliverable}
+        undeliverable: dict[CitationKey, Unusable | Receipt] = dict(self.engine.unusable)
+        undeliverable.update(self._deliverer.undeliverable)
         try:
             counts = await self._hands.store.counts(self.name, self._asking.partition)
             to_do = counts.to_do
@@ -212,6 +213,7 @@ class Screening:
             screening=self.name,
             remaining=remaining,
             undeliverable=len(undeliverable),
+            passed_over=passed_over(undeliverable),
             maybe_paid=maybe_paid,
             total_cost_usd=total_cost,
             done_elsewhere=elsewhere,

@@ -10,9 +10,11 @@ import pytest
 from citefidelity.cli.run_text import next_steps, same_command, summary
 from citefidelity.config.loading import load_settings
 from citefidelity.config.settings import Settings
+from citefidelity.kinds import UndeliverableKind
 from citefidelity.ports import StoreCounts
+from citefidelity.records import CitationKey, Unusable
 from citefidelity.views.advice import advice
-from citefidelity.views.report import RunReport
+from citefidelity.views.report import RunReport, passed_over
 from support.cli import as_is
 from support.runs import busy
 
@@ -54,6 +56,16 @@ def test_a_model_that_changes_under_the_run_is_told() -> None:
     assert "answered by" not in "\n".join(summary(report(answering_models={"m-1": 40}), as_is))
     told = "\n".join(summary(report(answering_models={"m-1": 38, "m-2": 2}), as_is))
     assert "2 models: m-1 38, m-2 2" in told
+
+
+def test_what_cannot_be_worked_on_is_named() -> None:
+    """The first few with their reasons, all counted; nothing where there is none."""
+    keys = [CitationKey(f"a{number}", "b", "") for number in range(7)]
+    found = {key: Unusable(key, UndeliverableKind.UNREADABLE_RECORD, "contexts: not JSON") for key in keys}
+    told = summary(report(undeliverable=7, passed_over=passed_over(found)), as_is)
+    assert told[-7:-5] == ["Not worked on, or not written:", "  a0 -> b: contexts: not JSON"]
+    assert told[-1] == "  and 2 more; --json names the first 100"
+    assert "Not worked on" not in "\n".join(summary(report(), as_is))
 
 
 def test_the_summary_says_how_the_calls_went_and_what_still_stands() -> None:

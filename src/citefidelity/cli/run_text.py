@@ -11,10 +11,11 @@ from citefidelity.cli.rows import pairs
 from citefidelity.config.addresses import Neo4jAddress
 from citefidelity.config.settings import FILE, SETTINGS, Settings
 from citefidelity.ports import StoreCounts
+from citefidelity.records import CitationKey
 from citefidelity.views.advice import line_of
 from citefidelity.views.amounts import cost, duration, short, size, times
 from citefidelity.views.painters import latency_of
-from citefidelity.views.report import RunReport
+from citefidelity.views.report import NAMED, RunReport
 
 ENDS = {
     "complete": "Complete.",
@@ -26,6 +27,8 @@ ENDS = {
     "store": "Stopped: the store or the journal cannot be used.",
 }
 SOMETHING_LEFT = 4
+SHOWN = 5
+"""So many citations that cannot be delivered stand under the numbers."""
 
 
 def summary(report: RunReport, bold: Callable[[str], str]) -> list[str]:
@@ -58,7 +61,17 @@ def summary(report: RunReport, bold: Callable[[str], str]) -> list[str]:
         ("cost of all runs", cost(report.total_cost_usd)),
     ]
     heading = bold(f"Screening {report.screening}")
-    return [*lines, "", heading, *pairs((name, value) for name, value in rows if value)]
+    return [*lines, "", heading, *pairs((name, value) for name, value in rows if value), *_passed_over(report)]
+
+
+def _passed_over(report: RunReport) -> list[str]:
+    if not report.passed_over:
+        return []
+    shown = report.passed_over[:SHOWN]
+    lines = ["", "Not worked on, or not written:"]
+    lines += [f"  {CitationKey(one.source_id, one.target_id, one.reference_id)}: {one.message}" for one in shown]
+    more = report.undeliverable - len(shown)
+    return [*lines, f"  and {more:,} more; --json names the first {NAMED}"] if more else lines
 
 
 def next_steps(report: RunReport, settings: Settings, counts: StoreCounts | None) -> list[str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import islice
+
 import msgspec
 
 from citefidelity.engine import Why
+from citefidelity.records import CitationKey, Receipt, Unusable
 from citefidelity.views.advice import Advice
 
 
@@ -32,6 +36,20 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int
 
 
+NAMED = 100
+"""So many citations that cannot be delivered are named in a report; all are counted."""
+
+
+class PassedOver(msgspec.Struct, frozen=True, kw_only=True):
+    """A citation that cannot be worked on or delivered, and why."""
+
+    source_id: str
+    target_id: str
+    reference_id: str
+    kind: str
+    message: str
+
+
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a run did, and where the screening stands after it."""
 
@@ -53,6 +71,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     remaining: int | None
     """Citations to do; None where the store could not be asked."""
     undeliverable: int
+    passed_over: list[PassedOver] = []
+    """The first of these; those whose key is not whole are named nowhere else."""
     maybe_paid: int
     total_cost_usd: float | None
     done_elsewhere: int | None
@@ -87,3 +107,11 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         if self.left or (self.remaining and self.stopped != "limit"):
             return 4
         return 3 if self.failed or self.undeliverable else 0
+
+
+def passed_over(undeliverable: Mapping[CitationKey, Unusable | Receipt]) -> list[PassedOver]:
+    """The first of these, for a report."""
+    return [
+        PassedOver(**key._asdict(), kind=str(one.kind or ""), message=one.message or "")
+        for key, one in islice(undeliverable.items(), NAMED)
+    ]
