@@ -146,10 +146,10 @@ async def price_for(settings: Settings, spec: Spec) -> Price | None:
 
 def _budget(settings: Settings, spec: Spec, price: Price | None, spent: Totals, at: float) -> Budget | None:
     """The caps over all runs of the screening; what may have been paid counts as paid, at the most it can have cost."""
-    cost = spent.cost_usd
-    if cost is None and price is not None:
-        # Earlier runs did not know the price, or there were none: the most that their tokens can have cost.
-        cost = price.upper_bound(Load(spent.input_tokens, spent.output_tokens), at)
+    cost = spent.cost_usd or 0.0
+    if price is not None:
+        # Some earlier runs may not have known the price: the most that their tokens can have cost.
+        cost += price.upper_bound(Load(spent.unpriced_input_tokens, spent.unpriced_output_tokens), at)
     usual = spent.input_tokens // spent.calls if spent.calls else USUAL_INPUT_TOKENS
     maybe = Load(max(usual, USUAL_INPUT_TOKENS), spec.max_output_tokens)
     return budget_for(
@@ -158,6 +158,6 @@ def _budget(settings: Settings, spec: Spec, price: Price | None, spent: Totals, 
         at=at,
         max_cost=settings.max_cost,
         max_tokens=settings.max_tokens,
-        spent_cost=(cost or 0.0) + (spent.maybe_paid * price.upper_bound(maybe, at) if price else 0.0),
+        spent_cost=cost + (spent.maybe_paid * price.upper_bound(maybe, at) if price else 0.0),
         spent_tokens=spent.input_tokens + spent.output_tokens + spent.maybe_paid * sum(maybe),
     )

@@ -126,6 +126,18 @@ def test_a_limit_and_then_nothing_to_do(place: Path, server: str) -> None:
     assert "--screening" in other.error()["hint"]
 
 
+def test_a_cap_counts_what_was_asked_when_no_price_was_known(place: Path, server: str) -> None:
+    """A cap on money is over all runs: those without a price count at the price that is known now."""
+    one = ["run", "--base-url", server, "--model", "m", "--limit", "1", "--json"]
+    unpriced = run_cli(one, cwd=place).json()
+    one += ["--price", "1000,1000"]
+    priced = run_cli(one, cwd=place).json()
+    run_cli(["import", "-"], cwd=place, stdin=make_line(4, 1).decode())
+    before = priced["total_cost_usd"] + (unpriced["input_tokens"] + unpriced["output_tokens"]) / 1_000
+    capped = run_cli([*one, "--max-cost", f"{before + 0.5:.2f}"], cwd=place).json()
+    assert (unpriced["cost_usd"], priced["calls"], capped["stopped"], capped["calls"]) == (None, 1, "budget", 0)
+
+
 def test_failures_are_counted_by_kind_and_named(place: Path) -> None:
     """What failed for good is exit code 3, in the report, in status, and with the way on."""
     with provider("--fault", "refusal@all*always") as url:

@@ -155,6 +155,21 @@ async def test_totals(tmp_path: Path) -> None:
         assert reader.totals("unknown") == Totals()
 
 
+async def test_totals_tell_what_no_price_was_known_for(tmp_path: Path) -> None:
+    """Calls and tokens of runs without a price stand beside the cost of the others, not in it."""
+    facts = [
+        *(make_asked(number, instance_id=str(number)) for number in range(1, 5)),
+        make_ended(1, usage=Usage(100, 10), cost_usd=0.5),
+        make_ended(2, usage=Usage(200, 20)),
+        make_ended(3, usage=Usage(300, 30)),
+        make_ended(4, billed="unknown", fault="timeout"),
+    ]
+    with await journal_with(tmp_path / "j", *facts) as reader:
+        totals = reader.totals("main")
+    assert (totals.cost_usd, totals.unpriced) == (0.5, 2)
+    assert (totals.unpriced_input_tokens, totals.unpriced_output_tokens) == (500, 50)
+
+
 async def test_totals_count_contexts_not_outcomes(tmp_path: Path) -> None:
     """A verdict after a transient failure, a second verdict, and one set aside are not counted twice."""
     facts: list[Fact] = [make_transient(), make_settled(make_failed()), make_settled()]

@@ -28,6 +28,11 @@ SELECT count(*), coalesce(sum(sent), 0), coalesce(sum(billed = 'unknown'), 0), t
 FROM ended WHERE screening = ?
 """
 
+_UNPRICED = """
+SELECT count(*), total(input_tokens), total(output_tokens) FROM ended
+WHERE screening = ? AND cost_usd IS NULL AND coalesce(input_tokens, output_tokens) IS NOT NULL
+"""
+
 _FAULTS = "SELECT fault, count(*) FROM ended WHERE screening = ? AND fault IS NOT NULL GROUP BY fault"
 
 
@@ -35,7 +40,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """What a screening has used and come to, over all its runs.
 
     ``open_attempts`` were asked and have no end: ``calls`` counts them with those whose request left, ``maybe_paid``
-    with those billed unknown. ``cost_usd`` is None where no price was known. ``faults`` are of attempts, by kind.
+    with those billed unknown. ``cost_usd`` is None where no price was ever known; ``unpriced`` calls and tokens are of
+    runs that knew none, and are not in it. ``faults`` are of attempts, by kind.
     The rest counts contexts, by what stands since they were last reopened: ``states`` by state, verdicts by
     category, failures for good by kind; ``waiting`` have nothing but transient failures.
     """
@@ -48,6 +54,9 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int = 0
     cached_tokens: int = 0
     cost_usd: float | None = None
+    unpriced: int = 0
+    unpriced_input_tokens: int = 0
+    unpriced_output_tokens: int = 0
     faults: dict[str, int] = {}
     states: dict[str, int] = {}
     categories: dict[str, int] = {}
@@ -63,6 +72,7 @@ def totals(connection: apsw.Connection, screening: str) -> Totals:
             return Totals()
         asked = int(scalar(connection, "SELECT count(*) FROM asked WHERE screening = ?", number))
         sums: tuple[Any, ...] = connection.execute(_ENDED, (number,)).get
+        unpriced: tuple[Any, ...] = connection.execute(_UNPRICED, (number,)).get
         faults: list[tuple[Any, ...]] = connection.execute(_FAULTS, (number,)).fetchall()
         results: list[tuple[Any, ...]] = connection.execute(which_count(connection, _STANDING), (number,)).fetchall()
     ended, sent, unknown, input_tokens, output_tokens, cached_tokens, cost = sums
@@ -80,6 +90,9 @@ def totals(connection: apsw.Connection, screening: str) -> Totals:
         output_tokens=int(output_tokens),
         cached_tokens=int(cached_tokens),
         cost_usd=cost,
+        unpriced=unpriced[0],
+        unpriced_input_tokens=int(unpriced[1]),
+        unpriced_output_tokens=int(unpriced[2]),
         faults=dict(faults),
         waiting=sum(waiting.values()),
         states={state: sum(details.values()) for state, details in standing.items()},
