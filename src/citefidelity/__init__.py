@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["CitefidelityError", "import_files", "results", "run", "verify"]
 
 
+def __dir__() -> list[str]:
+    """What a prompt offers after the dot: the public names, loaded or not."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> object:
     """The functions are loaded when they are first used: the command line starts without them."""
     if name in __all__:

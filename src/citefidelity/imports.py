@@ -71,7 +71,7 @@ async def import_files(
     report = ImportReport()
     left_out: Counter[str] = Counter()
     try:
-        await thread.run(check_inputs, inputs.names)
+        await thread.run(check_inputs, inputs.names, inputs.format)
         async for batch in thread.each(batches(inputs)):
             _reject(report, batch.rejections, on_rejection)
             for put in await store.put(batch.records):

@@ -38,7 +38,7 @@ async def import_into(
         StoreError: the store cannot be used.
     """
     # Before the store is made: a name with a mistake in it leaves nothing behind.
-    check_inputs(inputs.names)
+    check_inputs(inputs.names, inputs.format)
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         store = await open_store(settings, create=True)

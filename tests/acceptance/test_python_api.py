@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 import citefidelity
 from citefidelity.demo_data import demo_records
+from citefidelity.errors import UsageError
 from citefidelity.testing.provider import ScriptedProvider
+from support.tables import names_in
 
 
 async def test_a_notebook_can_import_run_verify_and_read(tmp_path: Path) -> None:
@@ -42,3 +48,35 @@ def test_the_public_names_are_all_there() -> None:
     for name in citefidelity.__all__:
         assert getattr(citefidelity, name).__doc__
     assert not hasattr(citefidelity, "no_such_name")
+
+
+async def test_nothing_that_is_asked_for_is_passed_over(tmp_path: Path) -> None:
+    """What a function cannot do is refused, and changes nothing: a cap that is misspelt, no file, pages."""
+    store = f"sqlite:///{tmp_path / 'my.db'}"
+    with pytest.raises(UsageError, match="max_costs"):
+        await citefidelity.run(store=store, max_costs=5)
+    with pytest.raises(UsageError, match="No file is named"):
+        await citefidelity.import_files(store=store)
+    with pytest.raises(UsageError, match="shows no pages"):
+        await citefidelity.run(store=store, web=True)
+    assert names_in(tmp_path) == []
+
+
+def test_a_prompt_can_offer_the_public_names() -> None:
+    """They are listed before any of them was used, as completion in a notebook needs it."""
+    code = "import citefidelity; print(set(citefidelity.__all__) <= set(dir(citefidelity)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.parquet.gz"])
+async def test_parquet_without_its_extra_is_refused_before_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It is no fault of the file: it is not told as a rejected line, other files do not go in, no store is made."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    (tmp_path / name).touch()
+    (tmp_path / "b.jsonl").write_bytes(demo_records())
+    with pytest.raises(UsageError, match="pyarrow") as caught:
+        await citefidelity.import_files(tmp_path / "b.jsonl", tmp_path / name, store=f"sqlite:///{tmp_path / 'my.db'}")
+    assert (caught.value.kind, caught.value.hint) == ("no_parquet", "pip install 'citefidelity[parquet]'")
+    assert not (tmp_path / "my.db").exists()

@@ -218,3 +218,22 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(AttributeError):
         settings.concurrency = 5  # type: ignore[misc]  # the point of the test
     assert msgspec.structs.replace(settings, concurrency=5).concurrency == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "hint"),
+    [
+        ({"max_costs": 5}, "'max_costs' is no setting", "max_cost?"),
+        ({"map": "a=b"}, "'map' is no setting", "citefidelity config"),
+        ({"openai_api_key": CANARY}, "openai_api_key is taken from the environment", "OPENAI_API_KEY"),
+        ({"neo4j_password": CANARY}, "neo4j_password is taken from the environment", "NEO4J_PASSWORD_FILE"),
+    ],
+)
+def test_a_name_that_python_code_gives_is_looked_at(
+    tmp_path: Path, given: dict[str, object], named: str, hint: str
+) -> None:
+    """A cap that is misspelt, or a key that would be passed over, is refused, and no secret is repeated."""
+    with pytest.raises(UsageError, match=re.escape(named)) as caught:
+        load_settings(given, environ={}, directory=tmp_path)
+    assert hint in caught.value.hint
+    assert CANARY not in str(caught.value) + caught.value.hint

@@ -27,6 +27,7 @@ def load_settings(
     Raises:
         UsageError: a name that is not known, a value that cannot be, a secret in the wrong place. Names the place.
     """
+    _refuse_flags(flags)
     _refuse_unknown_variables(environ)
     from_file = _read_file(directory / FILE)
     found: dict[str, Any] = {}
@@ -130,6 +131,17 @@ def _read_file(path: Path) -> Mapping[str, object]:
                 f"Take it out and set {known[name].from_environment}{also}.",
             )
     return content
+
+
+def _refuse_flags(flags: Mapping[str, object]) -> None:
+    """Only Python code can give such: the command line has no flag for a secret, and has looked at each name."""
+    known = {setting.name: setting for setting in SETTINGS}
+    for name in flags:
+        if name not in known:
+            raise _unknown(f"{name!r} is no setting.", name, known)
+        if known[name].secret:
+            variable = known[name].from_environment
+            raise _bad(f"{name} is taken from the environment only.", f"Set {variable} or {variable}_FILE instead.")
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:

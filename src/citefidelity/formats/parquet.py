@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import importlib.util
 from types import ModuleType
 
 from citefidelity.errors import UsageError
@@ -14,11 +14,19 @@ def parquet_rows() -> ModuleType:
     Raises:
         UsageError: the extra is not installed.
     """
-    try:
-        return import_module("citefidelity.formats.parquet_rows")
-    except ModuleNotFoundError as err:
-        if err.name != "pyarrow":
-            raise
+    require_parquet()
+    return importlib.import_module("citefidelity.formats.parquet_rows")
+
+
+def require_parquet() -> None:
+    """Refuse at once where it could not be read or written later.
+
+    Raises:
+        UsageError: the extra is not installed.
+    """
+    if importlib.util.find_spec("pyarrow") is None:
         raise UsageError(
-            "Parquet needs pyarrow, which is not installed.", "Install it: pip install 'citefidelity[parquet]'."
-        ) from err
+            "Parquet needs pyarrow, which is not installed.",
+            "pip install 'citefidelity[parquet]'",
+            kind="no_parquet",
+        )

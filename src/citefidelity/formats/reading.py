@@ -11,7 +11,7 @@ from pathlib import Path
 from citefidelity.errors import UsageError
 from citefidelity.formats.csv_rows import read_csv
 from citefidelity.formats.jsonl import read_jsonl
-from citefidelity.formats.parquet import parquet_rows
+from citefidelity.formats.parquet import parquet_rows, require_parquet
 from citefidelity.formats.shapes import Fault, Format, Line, format_of
 from citefidelity.formats.streams import STDIN, naming_faults, opened
 
@@ -38,11 +38,12 @@ def read_lines(
             yield Fault(0, "the file is empty: there is no record in it")
 
 
-def check_inputs(names: Sequence[str]) -> None:
+def check_inputs(names: Sequence[str], file_format: Format | None = None) -> None:
     """Refuse at once what could not be read later, before anything is changed.
 
     Raises:
-        UsageError: a file is not there, is a directory or may not be read, or stdin is named twice.
+        UsageError: a file is not there, is a directory or may not be read, stdin is named twice, or the extra for
+            Parquet is not installed.
     """
     if names.count(STDIN) > 1:
         raise UsageError("Stdin (-) can be read only once.")
@@ -55,6 +56,16 @@ def check_inputs(names: Sequence[str]) -> None:
             if not os.access(name, os.R_OK):
                 # Says why better than we could guess; a pipe that may be read is not opened here, for it opens once.
                 Path(name).open("rb").close()
+    if any(_is_parquet(name, file_format) for name in names):
+        require_parquet()
+
+
+def _is_parquet(name: str, file_format: Format | None) -> bool:
+    try:
+        return (file_format or format_of(name)) == "parquet"
+    except UsageError:
+        # A kind that is not read: told of that file alone, when its turn comes.
+        return False
 
 
 def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
