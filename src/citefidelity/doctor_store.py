@@ -139,4 +139,5 @@ def _records(looked: Looked, seen: str) -> Check:
         return ok("records", "store", f"all can be read{seen}")
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in sorted(looked.unusable.items()))
     message = f"citations that cannot be worked on{seen}: {kinds}"
-    return warning("records", "store", message, "docs/failures.md says what each kind means; a run passes them over.")
+    hint = "A run passes them over. edge_doubled: leave one edge of each key; unreadable_record: mend its contexts."
+    return warning("records", "store", message, hint)

@@ -49,7 +49,8 @@ warning      this process holds 612 MB of memory. Under 500 MB is usual. If
 warning      6.2% of the last 500 calls went wrong (in all: timeout 20,
              server_error 4, rate_limited 3). Under 5% is usual, and is
              asked again. Above, look to the provider's status page;
-             docs/failures.md says what each kind wants.
+             timeouts want a longer --timeout, rate_limited a lower
+             --concurrency or --rpm.
 note         the provider takes 97 calls at once, not 100 (told to slow
              down 3 times). Nothing is lost, and more is tried now and
              then. A lower --concurrency or --rpm spares the refusals.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -26,3 +27,18 @@ def test_an_exception_to_a_rule_says_why() -> None:
         if (found := EXCEPTION.search(line)) and not WITH_REASON.match(found[1])
     ]
     assert unexplained == []
+
+
+def test_no_message_sends_to_a_file_that_is_not_installed() -> None:
+    """Who has installed the package has no docs/: what they say is said in the message, or it is no help."""
+    package = ROOT / "src" / "citefidelity"
+    sent = [
+        f"{file.relative_to(package)}:{node.lineno}"
+        for file in package.rglob("*.py")
+        if file != package / "cli" / "pages.py"  # writes one of these files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        # Docstrings are for who reads the code, and quote files in ``.
+        if re.search(r"(?<!``)docs/\w+", node.value)
+    ]
+    assert sent == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 from neo4j import exceptions
@@ -98,3 +100,12 @@ def test_an_unanswered_commit_says_that_looking_settles_it() -> None:
     """Whoever reads it learns that nothing is lost and nothing will be written twice."""
     for told in (in_our_words(exceptions.IncompleteCommit("cut"), "x"), no_answer("x", 3.0)):
         assert "looking before the next write settles it" in told.message
+
+
+def test_who_may_not_is_told_what_a_role_needs() -> None:
+    """The hint, which is all that who has installed the package has, names every permission that the docs name."""
+    page = (Path(__file__).parents[2] / "docs" / "neo4j.md").read_text()
+    needed = re.search(r"In Enterprise edition a role needs.*?\n\n", page, re.DOTALL)
+    assert needed
+    hint = in_our_words(from_server("Neo.ClientError.Security.Forbidden"), "bolt://somewhere").hint
+    assert [right for right in re.findall(r"`([^`]+)`", needed[0]) if right not in hint] == []

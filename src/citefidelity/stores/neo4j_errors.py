@@ -56,6 +56,11 @@ READ_ONLY_CODES = frozenset(
     }
 )
 
+_PERMISSIONS = (
+    "Ask the administrator. In Enterprise edition a role needs, on the graph, MATCH {*}, CREATE, DELETE, "
+    "SET PROPERTY {*} and SET LABEL, on the database ACCESS, SHOW INDEX and the creation of new names, and for the "
+    "first opening CREATE INDEX and CREATE CONSTRAINT."
+)
 _AGAIN = "Run the same command again: what was written stands, the rest is still to do."
 _UNKNOWN = "Whether the last write took effect is not known; looking before the next write settles it."
 
@@ -132,7 +137,7 @@ def _from_server(err: Neo4jError, address: str) -> StoreError:  # noqa: PLR0911 
     if isinstance(err, Forbidden):
         return StoreError(
             f"This user may not do what is needed at {address} {said}.",
-            "docs/neo4j.md lists the permissions; ask the administrator for them.",
+            _PERMISSIONS,
             kind="neo4j_forbidden",
         )
     if isinstance(err, AuthError) or code.startswith("Neo.ClientError.Security."):

@@ -92,7 +92,7 @@ def _prepared(
     except ValueError as err:
         raise UsageError(
             f"OpenTelemetry cannot be set up as the OTEL_* variables say: {err}. Nothing was asked.",
-            "docs/telemetry.md names those that count.",
+            "Mend or unset the variable; with none set, a collector on this machine is told, at http://localhost:4318.",
             kind="bad_otel",
         ) from err
     teller = CallTeller(spec, export.tracer, export.meter)

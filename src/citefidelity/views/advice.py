@@ -69,8 +69,8 @@ def _errors(numbers: Snapshot) -> Advice | None:
         level="serious" if numbers.error_rate > ERRORS_SERIOUS else "warning",
         code="errors",
         what=f"{percent(numbers.error_rate)} of the last {numbers.recent_calls:,} calls went wrong (in all: {most})",
-        hint="Under 5% is usual, and is asked again. Above, look to the provider's status page; docs/failures.md says "
-        "what each kind wants.",
+        hint="Under 5% is usual, and is asked again. Above, look to the provider's status page; timeouts want a longer "
+        "--timeout, rate_limited a lower --concurrency or --rpm.",
     )
 
 

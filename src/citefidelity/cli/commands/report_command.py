@@ -78,7 +78,7 @@ COMMAND = Command(
     Draws up the report of a screening: how often which verdict was given, with intervals and plots, how confident, the
     articles to look at first, what has no verdict and why, texts that look odd, cost and time, the audit's result, and
     how it was made, down to the whole spec and a text for a methods section. With --gold, verdicts are compared with
-    labels that people gave. docs/report.md says how each figure is computed.
+    labels that people gave.
 
     With -o, one HTML file that loads nothing from anywhere, to be opened, printed or attached to a paper; it appears
     whole or not at all, and replaces nothing but an earlier report, unless --force. Without -o, only a summary; with
