@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from citefidelity import app
+from citefidelity.cli.estimate_text import numbers
 from citefidelity.clock import SystemClock
 from citefidelity.config.loading import load_settings
 from citefidelity.estimating import estimate_of
@@ -41,3 +42,12 @@ async def test_estimate_is_what_the_run_asks(store: str) -> None:
         assert (rest.citations, rest.calls) == (3, 6)
         assert (await app.run(everything)).calls == 6
         assert (await estimate_of(everything)).estimate.calls == 0
+
+
+@pytest.mark.parametrize(("host", "told"), [("api.example.org", True), ("localhost", False)])
+async def test_a_price_that_nobody_knows_can_be_told(store: str, host: str, told: bool) -> None:
+    """Who pays for a model without a known price reads how to get one; a model on this machine has none."""
+    flags = {"store": store, "base_url": f"https://{host}/v1", "model": "no such model"}
+    text = "\n".join(numbers(await estimate_of(load_settings(flags, environ={}))))
+    assert "nobody here knows the price" in text
+    assert ("--price IN,OUT" in text, "citefidelity[prices]" in text) == (told, told)

@@ -11,6 +11,7 @@ from citefidelity.estimating import Estimated
 from citefidelity.views.amounts import cost, short
 
 UNKNOWN_PRICE = "unknown: nobody here knows the price of this model"
+HOW_TO_PRICE = "--price IN,OUT tells it; pip install 'citefidelity[prices]' knows most"
 
 
 def estimate_text(estimated: Estimated, bold: Callable[[str], str]) -> list[str]:
@@ -36,7 +37,7 @@ def numbers(estimated: Estimated) -> list[str]:
         ("undeliverable", f"{estimate.undeliverable:,} citations" if estimate.undeliverable else ""),
         ("tokens in", f"about {short(estimate.input_tokens)} ({estimate.tokens_rule})"),
         ("tokens out", f"about {short(estimate.output_tokens)}, at most {short(estimate.output_tokens_at_most)}"),
-        ("cost", _cost(estimate)),
+        ("cost", _cost(estimated)),
     ]
     return pairs((name, value) for name, value in rows if value)
 
@@ -49,9 +50,11 @@ def _no_call(estimate: Estimate) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _cost(estimate: Estimate) -> str:
+def _cost(estimated: Estimated) -> str:
+    estimate = estimated.estimate
     if not estimate.costs:
-        return UNKNOWN_PRICE
+        # What runs on this machine has no price for anybody to know.
+        return UNKNOWN_PRICE if estimated.host is None else f"{UNKNOWN_PRICE} ({HOW_TO_PRICE})"
     said = [
         f"about {cost(one.cost_usd)}, {cost(one.cost_usd_cached)} if the fixed part is cached"
         f"{f' ({one.hours})' if one.hours else ''}"
