@@ -89,6 +89,18 @@ def test_pauses_grow(closure: int, ceiling: float) -> None:
     assert 0.95 * ceiling < max(pauses) <= ceiling
 
 
+def test_a_pause_that_was_too_short_gets_longer() -> None:
+    """Who asks for a second again and again needs more than that, and gets what is drawn; who asks for more gets it."""
+    gate = Gate(dice())
+    pauses = []
+    for now in range(0, 600, 100):
+        pauses.append(gate.pushed_back(now, 1.0) or 0.0)
+        gate.passed(now + 50)
+    assert pauses[:3] == [1.0, 1.0, 1.0]
+    assert min(pauses[3:]) >= 5
+    assert gate.pushed_back(600.0, 30.0) == 30
+
+
 def test_answer_forgives() -> None:
     """After an answer the pauses are short again."""
     gate = Gate(dice())

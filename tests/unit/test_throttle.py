@@ -45,6 +45,18 @@ class Refusing:
         return 1.0 if self._refuses(now) else None
 
 
+class Hasty:
+    """A limit that always asks for the same pause, however long it takes."""
+
+    def __init__(self, limit: Limit, seconds: float) -> None:
+        self._limit = limit
+        self._seconds = seconds
+
+    def refuses(self, now: float, in_flight: int) -> float | None:
+        """As the limit does."""
+        return None if self._limit.refuses(now, in_flight) is None else self._seconds
+
+
 def strays(share: float) -> Refusing:
     """Refuses this share of calls, whatever the pace."""
     random = dice(SEED)
@@ -101,6 +113,16 @@ def test_a_minute(kind: str, allowed: int, concurrency: int, latency: float, ret
     rate, refused = settle(simulation, concurrency, hours={60: 4, 600: 1.5, 6_000: 1 / 3}[allowed])
     assert rate > 0.9 * allowed / 60, f"seed {SEED}"
     assert refused < 0.01, f"seed {SEED}"
+
+
+@pytest.mark.parametrize("seconds", [0.05, 1.0, 2.0])
+@pytest.mark.parametrize("kind", LIMITS)
+def test_a_minute_with_a_retry_after_that_is_too_short(kind: str, seconds: float) -> None:
+    """A provider that names the same short time at each refusal is not taken for one that is away."""
+    simulation = Simulation(Hasty(LIMITS[kind](1_200), seconds), latency=uneven(1.0, dice(SEED)), retry_after=True)
+    admission = admission_for(simulation, 100)
+    simulation.run(admission, 600.0)
+    assert admission.halt() is None, f"seed {SEED}"
 
 
 def test_both_limits() -> None:

@@ -14,6 +14,10 @@ from random import Random
 FIRST_PAUSE_S = 2.0
 STRAY_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
+IN_VAIN = 3
+"""Pauses in a row of the length that was asked for. A gateway that says "1 second" whatever its limit would be asked
+twenty times within the minute that the limit takes, and given up as away."""
+
 FEELER_S = 1.0
 """How long the first call after a pause goes alone."""
 
@@ -70,7 +74,9 @@ class Gate:
             return None
         first = STRAY_PAUSE_S if stray else FIRST_PAUSE_S
         ceiling = min(LONGEST_PAUSE_S, first * 2.0 ** min(self.closures, 8))
-        pause = asked if asked is not None else self._random.uniform(ceiling / 2, ceiling)
+        pause = self._random.uniform(ceiling / 2, ceiling)
+        if asked is not None:
+            pause = asked if self.closures < IN_VAIN else max(asked, pause)
         self.closures += 1
         self._closed = True
         self._until = now + pause
