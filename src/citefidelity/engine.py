@@ -218,7 +218,7 @@ class Engine:
         if job.successes_before is None:
             job.successes_before = self._successes
         load, began = job.load, parts.clock.monotonic()
-        answer = await self._answer(task, question)
+        answer = await self._answer(task, job, question)
         ruling = parts.concluder.conclude(
             job,
             question,
@@ -235,12 +235,14 @@ class Engine:
             self._halted(ruling.next)
         return ruling
 
-    async def _answer(self, task: asyncio.Task[Any], question: Question) -> RawReply | CallFault:
+    async def _answer(self, task: asyncio.Task[Any], job: Job, question: Question) -> RawReply | CallFault:
         """The reply, or why there is none. A reply that is there is kept, whoever wants to cut the call off."""
         # Both may have changed while *asked* was on its way to the disk.
         why = self._line.held_back()
         if why:
             return CallFault(FailureKind.ABANDONED, why, sent=False)
+        self._parts.meter.retries += job.asked_in_vain
+        job.asked_in_vain = False
         call = self._parts.deadlines.enter(task)
         try:
             return await self._parts.model.ask(question)
@@ -269,7 +271,7 @@ class Engine:
     def _land(self, job: Job, ruling: Ruling) -> None:
         following = ruling.next
         if isinstance(following, Again):
-            self._parts.meter.retries += 1
+            job.asked_in_vain |= ruling.ended.fault != FailureKind.ABANDONED.value
             self._line.again(job, following.delay)
             return
         if isinstance(following, PushBack):

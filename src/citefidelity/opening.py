@@ -50,6 +50,7 @@ class Job:
     """One context to ask, with what has happened to it in this run."""
 
     __slots__ = (
+        "asked_in_vain",
         "attempts",
         "calls",
         "cost_usd",
@@ -77,6 +78,8 @@ class Job:
         """Attempts that count against the limit."""
         self.calls = 0
         """All attempts of this run."""
+        self.asked_in_vain = False
+        """Whether the next attempt follows a failed one; one that never left has not failed."""
         self.unreadable = past.unreadable
         self.truncated = past.truncated
         self.usage = Usage()

@@ -100,6 +100,7 @@ def test_nothing_leaves_after_the_stop() -> None:
             memory(50), journal, model, during=lambda engine: at(0.5, lambda: engine.stop("interrupted"))
         )
         assert (ran.why, model.stats().received, ran.numbers.calls) == ("interrupted", 0, 0)
+        assert ran.numbers.retries == 0
         unsent = [fact for fact in inner.facts if isinstance(fact, Ended) and not fact.sent]
         assert len(unsent) == 10
         assert all(fact.billed == "no" for fact in unsent)

@@ -157,7 +157,7 @@ async def test_totals(tmp_path: Path) -> None:
 
 async def test_totals_tell_what_no_price_was_known_for(tmp_path: Path) -> None:
     """Calls and tokens of runs without a price stand beside the cost of the others, not in it."""
-    facts = [
+    facts: list[Fact] = [
         *(make_asked(number, instance_id=str(number)) for number in range(1, 5)),
         make_ended(1, usage=Usage(100, 10), cost_usd=0.5),
         make_ended(2, usage=Usage(200, 20)),
