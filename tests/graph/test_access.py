@@ -29,6 +29,7 @@ async def test_a_password_that_is_not_set_is_told(place: Neo4jPlace) -> None:
     with pytest.raises(StoreError) as told:
         await open_neo4j(Neo4jAddress(place.uri, DATABASE), username=None, password=None, limits=QUICK)
     assert told.value.kind == "neo4j_auth"
+    assert "none was given" in told.value.message
 
 
 async def test_a_database_that_is_not_there_is_missing(place: Neo4jPlace) -> None:

@@ -152,5 +152,6 @@ async def test_a_pool_of_one_connection_is_enough(place: Neo4jPlace, store: Neo4
 async def test_no_server_is_named_at_once(place: Neo4jPlace) -> None:
     """Where nothing listens, opening the store fails at once and names the address."""
     async with asyncio.timeout(10):
-        with pytest.raises(StoreUnavailable, match=r"bolt://127\.0\.0\.1:1"):
+        with pytest.raises(StoreUnavailable, match=r"bolt://127\.0\.0\.1:1") as told:
             await place.open(uri="bolt://127.0.0.1:1")
+    assert "nothing in it was changed" in told.value.message

@@ -102,6 +102,34 @@ def test_an_unanswered_commit_says_that_looking_settles_it() -> None:
         assert "looking before the next write settles it" in told.message
 
 
+def test_reading_that_failed_has_changed_nothing() -> None:
+    """Whoever only looked is not told of a last write whose effect is not known."""
+    lost = exceptions.ServiceUnavailable("away")
+    for told in (in_our_words(lost, "x", reading=True), no_answer("x", 3.0, reading=True)):
+        assert "nothing in it was changed" in told.message
+        assert "last write" not in told.message
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("neo4j+s://h:7687", "leave +s out"),
+        ("bolt+ssc://h:7687", "leave +s out"),
+        ("bolt://h:7687/a+s", "needs +s"),
+    ],
+)
+def test_a_connection_that_ends_may_be_one_that_is_encrypted_otherwise(address: str, said: str) -> None:
+    """Server and driver say nothing of it, so the hint tells to look at the scheme of the address."""
+    assert said in in_our_words(exceptions.ServiceUnavailable("routing"), address).hint
+
+
+def test_a_password_that_was_not_given_is_not_called_wrong() -> None:
+    """Who has set none is told so; who has set one, that it is refused."""
+    err = from_server("Neo.ClientError.Security.Unauthorized")
+    assert "none was given" in in_our_words(err, "x", anonymous=True).message
+    assert "refuses this user and password" in in_our_words(err, "x").message
+
+
 def test_who_may_not_is_told_what_a_role_needs() -> None:
     """The hint, which is all that who has installed the package has, names every permission that the docs name."""
     page = (Path(__file__).parents[2] / "docs" / "neo4j.md").read_text()

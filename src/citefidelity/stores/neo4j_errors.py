@@ -62,6 +62,7 @@ _PERMISSIONS = (
     "first opening CREATE INDEX and CREATE CONSTRAINT."
 )
 _AGAIN = "Run the same command again: what was written stands, the rest is still to do."
+_ONLY_READ = "It was only being read: nothing in it was changed."
 _UNKNOWN = "Whether the last write took effect is not known; looking before the next write settles it."
 
 
@@ -100,22 +101,29 @@ def is_lost(err: Neo4jError | DriverError) -> bool:
     return isinstance(err, (ServiceUnavailable, SessionExpired, ConnectionPoolError))
 
 
-def in_our_words(err: Neo4jError | DriverError, address: str) -> StoreError:
-    """The error to raise ``from`` this one."""
+def in_our_words(
+    err: Neo4jError | DriverError, address: str, *, reading: bool = False, anonymous: bool = False
+) -> StoreError:
+    """The error to raise ``from`` this one.
+
+    ``reading``: what failed would have changed nothing. ``anonymous``: no password was given.
+    """
     if isinstance(err, Neo4jError):
-        return _from_server(err, address)
-    return _from_driver(err, address)
+        return _from_server(err, address, anonymous=anonymous)
+    return _from_driver(err, address, _ONLY_READ if reading else _UNKNOWN)
 
 
-def no_answer(address: str, seconds: float) -> StoreUnavailable:
-    """The server has had its time."""
+def no_answer(address: str, seconds: float, *, reading: bool = False) -> StoreUnavailable:
+    """The server has had its time; ``reading`` as above."""
     return StoreUnavailable(
-        f"The Neo4j server {address} did not answer within {seconds:g} s. {_UNKNOWN}",
+        f"The Neo4j server {address} did not answer within {seconds:g} s. {_ONLY_READ if reading else _UNKNOWN}",
         f"Look whether it is up, busy, or keeps a lock for another client. {_AGAIN}",
     )
 
 
-def _from_server(err: Neo4jError, address: str) -> StoreError:  # noqa: PLR0911 - one line for each kind of refusal
+def _from_server(  # noqa: PLR0911 - one line for each kind of refusal
+    err: Neo4jError, address: str, *, anonymous: bool
+) -> StoreError:
     code = err.code or ""
     said = f"({code}: {err.message})"
     if code in TOO_LARGE_CODES:
@@ -141,8 +149,9 @@ def _from_server(err: Neo4jError, address: str) -> StoreError:  # noqa: PLR0911 
             kind="neo4j_forbidden",
         )
     if isinstance(err, AuthError) or code.startswith("Neo.ClientError.Security."):
+        wants = "wants a user and a password, and none was given" if anonymous else "refuses this user and password"
         return StoreError(
-            f"The Neo4j server {address} refuses this user and password {said}.",
+            f"The Neo4j server {address} {wants} {said}.",
             "Check NEO4J_USERNAME, and NEO4J_PASSWORD or NEO4J_PASSWORD_FILE.",
             kind="neo4j_auth",
         )
@@ -156,13 +165,13 @@ def _from_server(err: Neo4jError, address: str) -> StoreError:  # noqa: PLR0911 
     )
 
 
-def _from_driver(err: DriverError, address: str) -> StoreError:
+def _from_driver(err: DriverError, address: str, effect: str) -> StoreError:
     if isinstance(err, IncompleteCommit):
         return StoreUnavailable(f"The connection to {address} broke during a commit ({err}). {_UNKNOWN}", _AGAIN)
     if is_lost(err):
         return StoreUnavailable(
-            f"The Neo4j server {address} cannot be reached, or the connection to it broke ({err}). {_UNKNOWN}",
-            f"Look whether it is up and NEO4J_URI is right. {_AGAIN}",
+            f"The Neo4j server {address} cannot be reached, or the connection to it broke ({err}). {effect}",
+            f"Look whether it is up and the address is right. {_encryption(address)} {_AGAIN}",
         )
     if isinstance(err, UnsupportedServerProduct):
         return StoreError(f"{address} is no Neo4j server ({err}).", "Give another --store.", kind="neo4j_other")
@@ -173,5 +182,12 @@ def _from_driver(err: DriverError, address: str) -> StoreError:
             kind="neo4j_configuration",
         )
     return StoreError(
-        f"The Neo4j driver failed at {address} ({type(err).__name__}: {err}). {_UNKNOWN}", _AGAIN, kind="neo4j_driver"
+        f"The Neo4j driver failed at {address} ({type(err).__name__}: {err}). {effect}", _AGAIN, kind="neo4j_driver"
     )
+
+
+def _encryption(address: str) -> str:
+    """A server that expects the other way to connect just ends the connection, without a word."""
+    if "+s" in address.partition("://")[0]:
+        return "With +s it has to take encrypted connections: leave +s out for one that does not."
+    return "One that takes encrypted connections only needs +s: neo4j+s://."

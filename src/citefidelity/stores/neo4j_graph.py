@@ -113,7 +113,7 @@ class Graph:
         Raises:
             StoreError: it could not be read, told in our words.
         """
-        return await self._run(work, self.limits.patience_s)
+        return await self._run(work, self.limits.patience_s, reading=True)
 
     async def write(self, work: Work[T]) -> T:
         """What ``work`` returns, once committed. ``work`` may run more than once.
@@ -122,7 +122,7 @@ class Graph:
             StoreUnavailable: it is not known whether anything was written.
             StoreError: nothing was written.
         """
-        return await self._run(work, 0.0)
+        return await self._run(work, 0.0, reading=False)
 
     async def schema(self, statement: str) -> None:
         """Run one statement in a transaction of its own, as statements about the schema want it."""
@@ -133,7 +133,7 @@ class Graph:
 
         ``within_s``: for work that may take longer than others.
         """
-        return await self._run(work, 0.0, within_s)
+        return await self._run(work, 0.0, within_s, reading=True)
 
     def pool(self) -> PoolUse:
         """Units of work under way, each of which has a connection or waits for one; and how many connections."""
@@ -143,18 +143,19 @@ class Graph:
         """Close all connections; safe to call twice."""
         await self._driver.close()
 
-    async def _run(self, work: Work[T], patience_s: float, within_s: float | None = None) -> T:
+    async def _run(self, work: Work[T], patience_s: float, within_s: float | None = None, *, reading: bool) -> T:
         until = self.clock.monotonic() + patience_s
         for tried in count(1):
             try:
                 return await self._once(work, within_s)
             except TimeoutError as err:
                 if self.clock.monotonic() >= until:
-                    raise no_answer(self.address, self.limits.transaction_s + self.limits.margin_s) from err
+                    waited = self.limits.transaction_s + self.limits.margin_s
+                    raise no_answer(self.address, waited, reading=reading) from err
             except (Neo4jError, DriverError) as err:
                 worth_it = tried < self.limits.tries if is_passing(err) else is_lost(err)
                 if not worth_it or (is_lost(err) and self.clock.monotonic() >= until):
-                    raise self._told(err) from err
+                    raise self._told(err, reading=reading) from err
             await self.clock.sleep(self._random.uniform(0.5, 1.0) * min(0.1 * 2**tried, 5.0))
         raise AssertionError("unreachable")
 
@@ -174,8 +175,8 @@ class Graph:
         finally:
             self._at_work -= 1
 
-    def _told(self, err: Neo4jError | DriverError) -> StoreError:
-        told = in_our_words(err, self.address)
+    def _told(self, err: Neo4jError | DriverError, *, reading: bool) -> StoreError:
+        told = in_our_words(err, self.address, reading=reading, anonymous=not self._secrets)
         return type(told)(blank_out(told.message, self._secrets), told.hint, kind=told.kind)
 
 
