@@ -10,8 +10,9 @@
     │   ├── StoreUnavailable     exit 5   the store does not answer now; trying again may help
     │   ├── StoreHeld            exit 5   another process holds the store's claim or the journal
     │   └── JournalError         exit 5   the journal cannot be opened, or can no longer be written
-    ├── ProviderError            exit 4   the provider as a whole refuses or is away; no context is marked
-    └── ViolationsFound          exit 6   verify found what must not be
+    └── ProviderError            exit 4   the local model's server does not start; nothing was asked
+
+A provider that refuses, or is away, ends a run with its report, and an audit reports what it finds: neither raises.
 
 Each carries a message (what happened, what it means for the data) and a hint (what to do next). Foreign errors are
 translated into these once, at the adapter's boundary, with ``from``.
@@ -33,6 +34,9 @@ class CitefidelityError(Exception):
         self.message = message
         self.hint = hint
         self.kind = kind or self.default_kind
+        if hint:
+            # Who does not catch it, as in a notebook, sees the hint below the message.
+            self.add_note(hint)
 
 
 class UsageError(CitefidelityError):
@@ -84,14 +88,7 @@ class JournalError(StoreError):
 
 
 class ProviderError(CitefidelityError):
-    """The provider as a whole refuses or is away; the run stops and no context is marked."""
+    """The local model's server does not start; nothing was asked and no context is marked."""
 
     exit_code = 4
     default_kind = "provider"
-
-
-class ViolationsFound(CitefidelityError):
-    """The audit found what must not be."""
-
-    exit_code = 6
-    default_kind = "violations"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 import pkgutil
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
 
 import citefidelity
 from citefidelity.demo_data import demo_records
-from citefidelity.errors import UsageError
+from citefidelity.errors import CitefidelityError, UsageError
 from citefidelity.testing.provider import ScriptedProvider
 from support.tables import names_in
 
@@ -60,6 +62,15 @@ async def test_nothing_that_is_asked_for_is_passed_over(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="shows no pages"):
         await citefidelity.run(store=store, web=True)
     assert names_in(tmp_path) == []
+
+
+async def test_who_catches_nothing_sees_what_to_do(tmp_path: Path) -> None:
+    """The hint stands below the message of the trace, as in a notebook, and is there after a way between processes."""
+    with pytest.raises(CitefidelityError) as caught:
+        await citefidelity.run(store=f"sqlite:///{tmp_path / 'my.db'}")
+    assert "".join(traceback.format_exception(caught.value)).endswith(f"{caught.value}\n{caught.value.hint}\n")
+    brought: CitefidelityError = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own bytes
+    assert (brought.kind, brought.hint, brought.__notes__) == ("store_missing", caught.value.hint, [brought.hint])
 
 
 def test_a_prompt_can_offer_the_public_names() -> None:
