@@ -6,8 +6,11 @@ import logging
 
 from citefidelity.cli.output import Output
 
-THEIRS = ("neo4j",)
-"""Drivers that log each broken connection as an error: our own message says what it means; -v shows theirs, too."""
+THEIRS = ("neo4j", "engineio.server", "socketio.server")
+"""They log each broken connection as an error, of a store or of a browser that was open before the pages were.
+
+What it means is said by our own messages, or nothing has to be done; -v shows theirs, too.
+"""
 
 LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}
 
@@ -38,4 +41,4 @@ def log_to(out: Output) -> None:
     root.handlers = [handler]
     root.setLevel(LEVELS.get(out.verbosity, logging.DEBUG))
     for name in THEIRS:
-        logging.getLogger(name).setLevel(logging.CRITICAL if out.verbosity < 1 else logging.NOTSET)
+        logging.getLogger(name).setLevel(logging.CRITICAL if out.verbosity < 1 else root.level)
