@@ -157,7 +157,11 @@ def _in_json(value: object) -> object:
 async def test_a_line_of_the_backup_brings_the_older_state_back(
     place: Neo4jPlace, store: Neo4jStore, tmp_path: Path
 ) -> None:
-    """By the query that docs/neo4j.md gives, with the line as parameters."""
+    """By the query that docs/neo4j.md gives, with the line as parameters, whatever type an id has in the graph."""
+    await place.query(MAKE, edges=[edge("null", error(1), reference_id=None)])
+    await place.query(MAKE, edges=[edge("double", error(1)), edge("double", error(2))])
+    await place.query(MAKE, edges=[edge("number", error(1), reference_id=7)])
+    await place.query("MATCH (a:Article {article_id: 'number'}) SET a.article_id = 5")
     before = await edges(place)
     await repair(store, "here", Backup(tmp_path / "backup.jsonl"))
     for line in lines_of(tmp_path / "backup.jsonl"):

@@ -129,12 +129,20 @@ async def test_a_key_doubled_by_two_articles_of_one_id_is_named(place: Neo4jPlac
 
 @pytest.mark.parametrize(
     ("source", "target", "reference"),
-    [(None, "b", "r1"), ("a", None, "r1"), ("", "b", "r1"), (1.5, "b", "r1"), (True, "b", "r"), ("a", "b", 1.5)],
+    [
+        (None, "b", "r1"),
+        ("a", None, "r1"),
+        ("", "b", "r1"),
+        (" ", "b", "r1"),
+        (1.5, "b", "r1"),
+        (True, "b", "r"),
+        ("a", "b", 1.5),
+    ],
 )
 async def test_a_key_that_is_not_whole_is_named_and_not_paid_for(
     place: Neo4jPlace, store: Neo4jStore, source: object, target: object, reference: object
 ) -> None:
-    """An id that is missing, empty or of another type cannot be found again, so nothing is asked under it."""
+    """An id that is missing, blank or of another type cannot be found again, so nothing is asked under it."""
     await place.query(
         "CREATE (a:Article)-[c:CITES]->(b:Article) SET a.article_id = $source, b.article_id = $target, c = $edge",
         source=source,

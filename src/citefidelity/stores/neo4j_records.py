@@ -72,7 +72,7 @@ def key_of(row: Row) -> CitationKey | Unusable:
     source, target, reference = row["source"], row["target"], row["reference"]
     key = CitationKey(_shown(source), _shown(target), _shown(reference))
     for name, value in (("citing article", source), ("cited article", target)):
-        if not _is_id(value) or value == "":
+        if not _is_id(value) or not str(value).strip():
             return _not_whole(key, f"the {name} has no id that is a string or an integer")
     if reference is not None and not _is_id(reference):
         return _not_whole(key, "the reference id is neither a string nor an integer")
