@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from citefidelity.cli.repair_text import repair_text
+from citefidelity.damage import Damage
+from citefidelity.repairing import Repaired, RepairReport
 from support.cli import call_cli
 from support.makers import make_line
 
@@ -30,3 +33,23 @@ def test_a_backup_is_for_apply_only(tmp_path: Path) -> None:
     result = call_cli(["repair", "--backup", "x.jsonl", "--json"], cwd=tmp_path)
     assert result.code == 2
     assert "--apply" in result.error()["hint"]
+
+
+def test_each_number_says_what_it_counts() -> None:
+    """Citations are called so, and a context that has no number is not an empty place between commas."""
+    damage = Damage(
+        source_id="a",
+        target_id="b",
+        reference_id="",
+        kinds=["blanked"],
+        contexts=3,
+        blanked=["1", ""],
+        recoverable=[],
+        repairs=[],
+    )
+    report = RepairReport(
+        store="here", looked_at=5, by_kind={"blanked": 1}, blanked=2, damaged=[Repaired(damage=damage)]
+    )
+    told = "\n".join(repair_text(report, "again"))
+    assert "a -> b: blanked (1, one without a number of 3)" in told
+    assert "5 citations in here were classified by another program; of these\n  1 with contexts that lost" in told

@@ -7,10 +7,10 @@ from citefidelity.records import CitationKey
 from citefidelity.repairing import Repaired, RepairReport
 
 KINDS: dict[Kind, str] = {
-    "blanked": "contexts lost their text when a call failed",
-    "only_errors": "marked as classified, and hold errors only",
-    "out_of_order": "contexts stand in the order in which calls ended",
-    "overwritten": "contexts are the same as those of a parallel citation: one of the two is not its own",
+    "blanked": "with contexts that lost their text when a call failed",
+    "only_errors": "with nothing but errors",
+    "out_of_order": "with their contexts in the order in which calls ended",
+    "overwritten": "with the same contexts as a parallel citation: one of the two has not its own",
 }
 REPAIRS: dict[Repair, str] = {"text": "text put back", "order": "put in order", "to_do": "to do again"}
 
@@ -53,7 +53,7 @@ def _which(kind: Kind, damage: Damage) -> str:
     if kind != "blanked":
         return ""
     there = f", recoverable {', '.join(damage.recoverable)}" if damage.recoverable else ""
-    return f" ({', '.join(damage.blanked)} of {damage.contexts}{there})"
+    return f" ({', '.join(name or 'one without a number' for name in damage.blanked)} of {damage.contexts}{there})"
 
 
 def _repairs(one: Repaired, *, applied: bool) -> str:
