@@ -249,12 +249,12 @@ async def _work(  # noqa: PLR0913 - the second half of one function
         raise counted
     try:
         after, undelivered = await found.journal.look(lambda view: (view.totals(name), view.undelivered(name)))
-        maybe_paid, total_cost = after.maybe_paid, after.cost_usd
     except StoreError:
         # The journal is what failed. All that left in this run may have been paid: rather too many than too few.
-        undelivered, maybe_paid, total_cost = True, found.totals.maybe_paid + numbers.calls, None
+        undelivered, before = True, found.totals
+        after = msgspec.structs.replace(before, maybe_paid=before.maybe_paid + numbers.calls, cost_usd=None)
     await screening.end(undelivered=undelivered)
-    return await screening.report(numbers, maybe_paid, total_cost)
+    return await screening.report(numbers, after.maybe_paid, after.cost_usd, after.unpriced)
 
 
 def _started(hands: Hands, settings: Settings, found: Found, counts: StoreCounts | None) -> Started:

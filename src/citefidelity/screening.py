@@ -176,7 +176,9 @@ class Screening:
             )
             await self._enrol(finished=not undelivered)
 
-    async def report(self, numbers: Snapshot, maybe_paid: int, total_cost: float | None) -> RunReport:
+    async def report(
+        self, numbers: Snapshot, maybe_paid: int, total_cost: float | None, unpriced: int = 0
+    ) -> RunReport:
         """What this run did, and where the screening stands."""
         remaining = elsewhere = None
         error, halt = self.engine.error, self.engine.halt
@@ -206,7 +208,7 @@ class Screening:
             input_tokens=numbers.input_tokens,
             output_tokens=numbers.output_tokens,
             cached_tokens=numbers.cached_tokens,
-            cost_usd=numbers.cost_usd,
+            cost_usd=numbers.cost_usd if numbers.calls else 0.0,
             elapsed_s=round(numbers.elapsed_s, 3),
             stopped=self.why,
             run_id=self._hands.holder.run,
@@ -216,6 +218,7 @@ class Screening:
             passed_over=passed_over(undeliverable),
             maybe_paid=maybe_paid,
             total_cost_usd=total_cost,
+            unpriced=unpriced,
             done_elsewhere=elsewhere,
             left=numbers.left,
             categories=numbers.categories,

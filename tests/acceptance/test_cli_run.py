@@ -119,6 +119,7 @@ def test_a_limit_and_then_nothing_to_do(place: Path, server: str) -> None:
     assert (second.code, second.stderr) == (0, "")
     third = run_cli(["run", "--base-url", server], cwd=place)
     assert third.code == 0
+    assert "  calls      0\n  cost       $0.00\n" in third.stdout
     assert "repeated 0, maybe paid 0" in third.stderr
     assert "citefidelity run --screening second --spec FILE" in third.stdout
     other = run_cli(["run", "--base-url", server, "--model", "other", "--json"], cwd=place)
@@ -136,6 +137,9 @@ def test_a_cap_counts_what_was_asked_when_no_price_was_known(place: Path, server
     before = priced["total_cost_usd"] + (unpriced["input_tokens"] + unpriced["output_tokens"]) / 1_000
     capped = run_cli([*one, "--max-cost", f"{before + 0.5:.2f}"], cwd=place).json()
     assert (unpriced["cost_usd"], priced["calls"], capped["stopped"], capped["calls"]) == (None, 1, "budget", 0)
+    status = run_cli(["status", "--json"], cwd=place).json()
+    assert (status["total_cost_usd"], status["unpriced"]) == (priced["cost_usd"], unpriced["calls"])
+    assert (capped["total_cost_usd"], capped["unpriced"]) == (priced["cost_usd"], unpriced["calls"])
 
 
 def test_failures_are_counted_by_kind_and_named(place: Path) -> None:

@@ -151,7 +151,7 @@ async def test_totals(tmp_path: Path) -> None:
             waiting=1,
         )
         assert reader.open_attempts("main") == 1
-        assert reader.totals("other") == Totals(attempts=1, calls=1, open_attempts=1, maybe_paid=1)
+        assert reader.totals("other") == Totals(attempts=1, calls=1, open_attempts=1, maybe_paid=1, cost_usd=None)
         assert reader.totals("unknown") == Totals()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from citefidelity.views.amounts import cost, duration, rate, short
+from citefidelity.views.amounts import cost, cost_of_runs, duration, rate, short
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,13 @@ from citefidelity.views.amounts import cost, duration, rate, short
 def test_cost(usd: float | None, text: str) -> None:
     """Small amounts show their cents' parts, large ones do not, and an unknown price is never zero."""
     assert cost(usd) == text
+
+
+def test_the_cost_of_runs_says_what_is_not_in_it() -> None:
+    """Calls that were asked when no price was known stand beside the sum; where none ever was, it is unknown."""
+    assert cost_of_runs(0.5, 0) == "$0.50"
+    assert cost_of_runs(0.5, 1_200) == "$0.50, and 1,200 calls when no price was known"
+    assert cost_of_runs(None, 12) == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -193,3 +193,12 @@ def test_a_graph_that_seems_empty_may_have_other_names(tmp_path: Path) -> None:
     text = "\n".join(next_steps(report(citations=0, delivered=0), given, empty))
     assert "(:Paper)-[:CITES]->(:Paper)" in text
     assert "[graph]" in text
+
+
+def test_what_comes_next_names_each_flag_once_and_as_it_was(tmp_path: Path) -> None:
+    """A spec to be named is not named before; a part is told as one; an amount loses none of its digits."""
+    done = report(citations=0, delivered=0)
+    flags: dict[str, str | bool] = {"spec": "mine.toml", "limit": "5", "partition": "1/2", "max_cost": "12345.67"}
+    told = next_steps(done, settings(tmp_path, **flags), counts())[0]
+    assert told.startswith("All 20 citations of part 1/2 of screening main are delivered.")
+    assert told.endswith("citefidelity run --screening second --spec FILE --max-cost 12345.67 --partition 1/2")

@@ -11,9 +11,9 @@ from citefidelity.cli.rows import pairs
 from citefidelity.config.addresses import Neo4jAddress
 from citefidelity.config.settings import FILE, SETTINGS, Settings
 from citefidelity.ports import StoreCounts
-from citefidelity.records import CitationKey
+from citefidelity.records import WHOLE, CitationKey
 from citefidelity.views.advice import line_of
-from citefidelity.views.amounts import cost, duration, short, size, times
+from citefidelity.views.amounts import cost, cost_of_runs, duration, short, size, times
 from citefidelity.views.painters import latency_of
 from citefidelity.views.report import NAMED, RunReport
 
@@ -58,7 +58,7 @@ def summary(report: RunReport, bold: Callable[[str], str]) -> list[str]:
         ("undeliverable", f"{report.undeliverable:,} citations" if report.undeliverable else ""),
         ("done elsewhere", _citations(report.done_elsewhere) if report.done_elsewhere else ""),
         ("maybe paid", f"{report.maybe_paid:,} attempts whose end or cost is unknown" if report.maybe_paid else ""),
-        ("cost of all runs", cost(report.total_cost_usd)),
+        ("cost of all runs", cost_of_runs(report.total_cost_usd, report.unpriced)),
     ]
     heading = bold(f"Screening {report.screening}")
     return [*lines, "", heading, *pairs((name, value) for name, value in rows if value), *_passed_over(report)]
@@ -121,7 +121,7 @@ def _written(name: str, settings: Settings) -> str:
     if name == "store" and settings.origins["store"].endswith("NEO4J_URI"):
         return "neo4j"
     value = getattr(settings, name)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def _other_names(settings: Settings) -> list[str]:
@@ -149,9 +149,11 @@ def _nothing_to_do(settings: Settings, counts: StoreCounts) -> list[str]:
             f"To judge them here, too: {same_command('run --include-classified', settings)}"
         )
     if counts.delivered:
-        another = same_command(f"run --screening {_another(settings.screening)} --spec FILE", settings, ("screening",))
+        beside = f"run --screening {_another(settings.screening)} --spec FILE"
+        another = same_command(beside, settings, ("screening", "spec", "limit"))
+        part = "" if settings.partition == WHOLE else f" of part {settings.partition}"
         steps.append(
-            f"All {counts.delivered:,} citations of screening {settings.screening} are delivered. "
+            f"All {counts.delivered:,} citations{part} of screening {settings.screening} are delivered. "
             f"To judge them under another spec: {another}"
         )
         if counts.failed:

@@ -40,8 +40,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """What a screening has used and come to, over all its runs.
 
     ``open_attempts`` were asked and have no end: ``calls`` counts them with those whose request left, ``maybe_paid``
-    with those billed unknown. ``cost_usd`` is None where no price was ever known; ``unpriced`` calls and tokens are of
-    runs that knew none, and are not in it. ``faults`` are of attempts, by kind.
+    with those billed unknown. ``cost_usd`` is None where calls left and no price was ever known; ``unpriced`` calls
+    and tokens are of runs that knew none, and are not in it. ``faults`` are of attempts, by kind.
     The rest counts contexts, by what stands since they were last reopened: ``states`` by state, verdicts by
     category, failures for good by kind; ``waiting`` have nothing but transient failures.
     """
@@ -53,7 +53,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
-    cost_usd: float | None = None
+    cost_usd: float | None = 0.0
     unpriced: int = 0
     unpriced_input_tokens: int = 0
     unpriced_output_tokens: int = 0
@@ -81,15 +81,16 @@ def totals(connection: apsw.Connection, screening: str) -> Totals:
         state, _, detail = result.partition(":")
         standing[state][detail] = contexts
     waiting = standing.pop("transient", {})
+    calls = sent + asked - ended
     return Totals(
         attempts=asked,
-        calls=sent + asked - ended,
+        calls=calls,
         open_attempts=asked - ended,
         maybe_paid=unknown + asked - ended,
         input_tokens=int(input_tokens),
         output_tokens=int(output_tokens),
         cached_tokens=int(cached_tokens),
-        cost_usd=cost,
+        cost_usd=cost if calls else 0.0,
         unpriced=unpriced[0],
         unpriced_input_tokens=int(unpriced[1]),
         unpriced_output_tokens=int(unpriced[2]),

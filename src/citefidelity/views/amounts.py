@@ -14,6 +14,12 @@ def cost(usd: float | None) -> str:
     return f"${usd:,.2f}" if usd >= CENTS_MATTER or usd == 0 else f"${usd:.4f}"
 
 
+def cost_of_runs(usd: float | None, unpriced: int) -> str:
+    """What several runs cost; ``unpriced`` calls were asked when no price was known, and are not in it."""
+    beside = "" if usd is None or not unpriced else f", and {unpriced:,} calls when no price was known"
+    return f"{cost(usd)}{beside}"
+
+
 def duration(seconds: float | None) -> str:
     """A length of time for people, in at most two units."""
     if seconds is None:

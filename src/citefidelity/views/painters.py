@@ -241,7 +241,7 @@ def tokens_of(snapshot: Snapshot) -> str:
 
 def cost_of(snapshot: Snapshot) -> str:
     """What it costs, and what counts towards the caps: those are over all runs."""
-    return ", ".join([cost(snapshot.cost_usd), *caps_of(snapshot)])
+    return ", ".join([cost(snapshot.cost_usd if snapshot.calls else 0.0), *caps_of(snapshot)])
 
 
 def caps_of(snapshot: Snapshot) -> list[str]:

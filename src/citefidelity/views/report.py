@@ -75,6 +75,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """The first of these; those whose key is not whole are named nowhere else."""
     maybe_paid: int
     total_cost_usd: float | None
+    """Of all runs; None where no price was known. ``unpriced`` calls were asked by runs that knew none: not in it."""
+    unpriced: int = 0
     done_elsewhere: int | None
     left: int
     """Contexts of citations taken up that this run could not settle."""

@@ -82,6 +82,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     done_elsewhere: int
     maybe_paid: int | None
     total_cost_usd: float | None
+    unpriced: int
     journal_path: str
     journal: JournalStatus | None
     held_by: Holder | None
@@ -138,6 +139,7 @@ async def take_status(
         done_elsewhere=counts.done_elsewhere,
         maybe_paid=totals.maybe_paid if totals is not None else None,
         total_cost_usd=totals.cost_usd if totals is not None else None,
+        unpriced=totals.unpriced if totals is not None else 0,
         journal_path=str(journal),
         journal=seen,
         held_by=held_by,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from citefidelity.ports import JournalRow
 from citefidelity.records import WHOLE
-from citefidelity.views.amounts import cost, short
+from citefidelity.views.amounts import cost_of_runs, short
 from citefidelity.views.status import Status
 
 Rows = list[tuple[str, str]]
@@ -42,7 +42,7 @@ def screening_rows(status: Status) -> Rows:
         lost = status.maybe_paid
         under_way = "in flight now, or " if status.live is not None else ""
         rows.append(("maybe paid", f"{lost:,} attempts {under_way}whose end or cost is unknown" if lost else ""))
-        rows.append(("cost of all runs", cost(status.total_cost_usd)))
+        rows.append(("cost of all runs", cost_of_runs(status.total_cost_usd, status.unpriced)))
     return rows
 
 
