@@ -31,6 +31,7 @@ def test_a_name_that_could_be_more_is_refused(name: str) -> None:
     with pytest.raises(UsageError) as told:
         graph_names({"article": name})
     assert told.value.kind == "bad_graph_name"
+    assert name.lower().startswith("fidelity") or "letters from A to Z" in told.value.hint
 
 
 def test_an_unknown_field_is_refused() -> None:

@@ -48,7 +48,9 @@ class GraphNames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             if not ALLOWED.fullmatch(name):
                 raise UsageError(
                     f"{field} = {name!r} cannot be the name of a label, type or property here. Nothing was read.",
-                    "Use letters, digits and underscores, at most 64, not beginning with a digit.",
+                    "Use letters from A to Z, digits and underscores, at most 64, not beginning with a digit. "
+                    "Where the graph has another name, give it a second label or property, such as: "
+                    "MATCH (a:`Scientific Paper`) SET a:Paper",
                     kind=_BAD,
                 )
             if name.lower().startswith("fidelity"):
