@@ -278,6 +278,8 @@ def test_stray_refusals_beside_a_level() -> None:
 
 FALLS: dict[str, tuple[Callable[[], Limit], float]] = {
     "in flight": (lambda: Until(900.0, InFlight(80), InFlight(10)), 5.0),
+    "in flight, to a third": (lambda: Until(900.0, InFlight(60), InFlight(20)), 10.0),
+    "in flight, to a half": (lambda: Until(900.0, InFlight(60), InFlight(30)), 15.0),
     "fixed": (lambda: Until(900.0, FixedWindow(6_000), FixedWindow(600)), 10.0),
     "bucket": (lambda: Until(900.0, TokenBucket(6_000, burst=1_000), TokenBucket(600, burst=100)), 10.0),
 }

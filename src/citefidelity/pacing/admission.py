@@ -137,8 +137,7 @@ class Admission:
             self._breaker.learnt_nothing()
             stray = self._throttle.is_stray(self.in_flight)
             pause = self._gate.pushed_back(now, end.retry_after, stray=stray)
-            if not stray:
-                self._throttle.pushed_back(self.in_flight, now, pause)
+            self._throttle.pushed_back(self.in_flight, now, pause, stray=stray)
             if end.retry_after is not None and end.retry_after > LONGEST_WAIT_S:
                 self._stop(f"the provider wants no call for {end.retry_after:.0f} seconds")
             elif self._gate.closures >= CLOSURES:

@@ -114,16 +114,18 @@ class Throttle:
             self._try_more(self._wanting, now)
 
     def is_stray(self, in_flight: int) -> bool:
-        """The provider refused a call, one of ``in_flight``: whether it does so whatever the pace.
-
-        Nothing is learnt from it then. Otherwise :meth:`pushed_back` is to be told.
-        """
+        """The provider refused a call, one of ``in_flight``: whether it does so now and then, whatever the pace."""
         return self._strays.refused(in_flight)
 
-    def pushed_back(self, in_flight: int, now: float, pause: float | None) -> None:
-        """The provider refused a call, one of ``in_flight``. ``pause`` is None within a pause that has begun."""
+    def pushed_back(self, in_flight: int, now: float, pause: float | None, *, stray: bool = False) -> None:
+        """The provider refused a call, one of ``in_flight``. ``pause`` is None within a pause that has begun.
+
+        A stray teaches nothing, but within a pause all refusals are part of the lesson that it began with, if any.
+        """
         if pause is not None:
-            self._begin_lesson(in_flight, now, pause)
+            self._lowering_level = False
+            if not stray:
+                self._begin_lesson(in_flight, now, pause)
         if self._lowering_level:
             self.level = max(self._level_held, self.level - 1)
             if self.level == 0:
@@ -171,8 +173,10 @@ class Throttle:
         """Ask as fast as before any limit was met: those met last were none, or are not the same any more."""
         # What got through while it went so slowly says nothing of what would.
         self._pace, self._best, self._through = None, 0.0, Recent()
+        # A pause at each refusal keeps their share low: a limit in flight that fell may pass for strays, until now.
+        self._trying, self._level_held = "level", 0
         if cause == "less":
-            self._trying, self._level_held, self._patience = "level", 0, IMPATIENT
+            self._patience = IMPATIENT
 
     def _try_more(self, limit: Limit, now: float) -> None:
         if limit == "level":
