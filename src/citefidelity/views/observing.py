@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import platform
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from citefidelity.views.report import Started
 from citefidelity.views.status_file import write_status
 
 EVERY_S = 2.0
+
+log = logging.getLogger(__name__)
 
 
 class LiveStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +52,7 @@ class StatusFile:
     def __init__(self, journal: Path, clock: Clock) -> None:
         self._path = status_path(journal)
         self._clock = clock
+        self._told = False
 
     async def watch(self, started: Started, numbers: Callable[[], Snapshot], stopping: Callable[[], bool]) -> None:
         """Write until cancelled."""
@@ -81,4 +85,12 @@ class StatusFile:
         )
 
     def _write(self, status: LiveStatus) -> None:
-        write_status(self._path, status)
+        try:
+            write_status(self._path, status)
+        except OSError as err:
+            # The next one may succeed, when room was made; the run goes on all the same.
+            if not self._told:
+                log.warning("%s cannot be written (%s): `status` lags behind until it can", self._path, err.strerror)
+            self._told = True
+        else:
+            self._told = False
