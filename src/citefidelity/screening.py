@@ -71,8 +71,8 @@ def check_journal(rows: list[JournalRow], journal_id: str | None, partition: Par
             raise StoreError(
                 f"This screening has an unfinished journal elsewhere: {row.path} on {row.host}. It may hold answers "
                 "that were paid for and are not in the store yet. Nothing was asked.",
-                f"Run on {row.host} with --journal {row.path}, or bring that file here and name it with --journal; "
-                "--new-journal goes on without it, and what it alone holds is asked and paid again.",
+                f"Run on {row.host} with --journal {row.path}, or bring that file here and name it with --journal. "
+                "Where it is lost, --new-journal goes on without it, and what it alone holds is asked and paid again.",
                 kind="journal_elsewhere",
             )
 

@@ -94,6 +94,14 @@ def test_journals_that_are_elsewhere_are_named_for_the_next_audit(settings: Sett
     )
 
 
+def test_a_journal_that_was_lost_is_not_asked_for_where_another_lies(settings: Settings) -> None:
+    """A journal whose place another one has taken is counted as missing, and not named to be audited beside it."""
+    lost = JournalRow(journal_id="j0", host="here", path=str(Path("c.db.journal").absolute()))
+    lines = verify_text(audit(other_journals=[lost], not_audited=3), settings, as_is)
+    assert "3 come from journals that are not here" in "\n".join(lines)
+    assert "To audit all journals" not in "\n".join(lines)
+
+
 def test_what_a_retry_did(settings: Settings) -> None:
     """What is to do again, with the command that asks; nothing of it where there is nothing."""
     report = RetryReport(screening="s", contexts=3, citations=2, by_kind={"refused": 3}, finished=1, asked_too=4)

@@ -245,3 +245,6 @@ async def test_show_of_what_is_not_there(tmp_path: Path) -> None:
     assert refusal.value.kind == "not_found"
     with pytest.raises(UsageError, match="no context 9"):
         await shown(store, tmp_path / "j", record.key, "9")
+    with pytest.raises(UsageError, match="no citation") as refusal:
+        await shown(store, tmp_path / "j", record.key._replace(reference_id="other"))
+    assert f"with the reference {record.key.reference_id};" in refusal.value.hint

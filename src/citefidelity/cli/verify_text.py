@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from citefidelity.audits.audited import Audit, Finding, Note
 from citefidelity.cli.rows import pairs
@@ -31,7 +32,13 @@ def _next_steps(audit: Audit, settings: Settings) -> list[str]:
     if Note.WAITING in notes or Note.RESTORED in notes:
         steps.append(f"To deliver what waits, without a call: {same_command('run', settings)}")
     if audit.other_journals:
-        paths = [*(journal.path for journal in audit.journals), *(row.path for row in audit.other_journals)]
+        here = [journal.path for journal in audit.journals]
+        # One that is lost may have lain where another one lies by now.
+        taken = {Path(path).absolute() for path in here}
+        there = [row.path for row in audit.other_journals if Path(row.path) not in taken]
+        if not there:
+            return steps
+        paths = [*here, *there]
         flags = " ".join(f"--journal {shlex.quote(path)}" for path in paths)
         steps.append(f"To audit all journals, once they are here: {same_command(f'verify {flags}', settings)}")
     return steps

@@ -86,7 +86,7 @@ def seconds(low: float, high: float) -> Parse:
         if number is None and written and (match := DURATION.fullmatch(written)):
             number = sum(float(part) * unit for part, unit in zip(match.groups(), SECONDS_IN, strict=True) if part)
         if number is None or not low <= number <= high:
-            raise ValueError(f"must be a time from {low:g} to {high:g} seconds, such as 90, 90s, 15m or 1h30m")
+            raise ValueError(f"must be a time from {low:.15g} to {high:.15g} seconds, such as 90, 90s, 15m or 1h30m")
         return number
 
     return parse

@@ -43,9 +43,8 @@ class Database:
     async def close(self) -> None:
         """Close after what was asked for is done; the last connection to a store folds its log into it."""
         try:
-            await self.thread.run(self._drop)
+            await self.thread.surely(self._drop)
         finally:
-            # Cancelled while it waits, the thread still closes the connection, and ends.
             self.thread.stop()
 
     def _run(self, work: Callable[[apsw.Connection], T]) -> T:
@@ -116,8 +115,11 @@ def in_our_words(err: apsw.Error, path: Path) -> StoreError:
             message = f"The store {path} is damaged ({err})."
             hint = "Bring it back from a backup; what the backup lacks is delivered again from the journal."
         case apsw.CantOpenError() | apsw.PermissionsError() | apsw.ReadOnlyError() | apsw.AuthError():
-            message = f"The store {path} cannot be opened for writing ({err})."
-            hint = "Check the rights on the file and on its directory."
+            message = f"The store {path} cannot be opened for writing ({err}). Nothing was changed."
+            hint = (
+                "Check the rights on the file and on its directory: SQLite writes there even to read. Where they are "
+                "to stay so, copy the file elsewhere and name the copy with --store."
+            )
         case _:
             message = f"The store {path} cannot be used ({err})."
     return kind(message, hint)

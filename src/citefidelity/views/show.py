@@ -20,6 +20,9 @@ from citefidelity.records import Citation, CitationKey, Context, Outcome, Stored
 from citefidelity.specs.spec import Spec
 from citefidelity.views.shown import Shown, ShownAttempt, ShownCitation, ShownContext
 
+NAMED = 10
+"""So many other references between two articles are named."""
+
 
 class ShowStore(Protocol):
     """What is asked of the store."""
@@ -54,9 +57,13 @@ async def show(store: ShowStore, journal: Path, wanted: Wanted, *, address: str,
     """
     stored = await store.find(screening, wanted.source_id, wanted.target_id, wanted.reference_id)
     if not stored:
+        between = await store.find(screening, wanted.source_id, wanted.target_id)
+        named = ", ".join(one.record.key.reference_id or "''" for one in between[:NAMED])
         raise UsageError(
             f"There is no citation {wanted} in {address}.",
-            "The ids are those of the records, as `citefidelity export` shows them.",
+            f"Between these two there are citations with the reference {named}; without REFERENCE you get them all."
+            if between
+            else "The ids are those of the records, as `citefidelity export` shows them.",
             kind="not_found",
         )
     row = next((row for row in await store.screenings(counted=False) if row.name == screening), None)
