@@ -147,11 +147,15 @@ def test_a_record_that_cannot_be_read_before_it_is_delivered(scene: Scene) -> No
     assert audit.notes[0].message.startswith("unreadable_record: contexts: ")
 
 
-def test_a_citation_without_contexts_is_nothing_to_note(scene: Scene) -> None:
-    """A citation that nobody has given contexts yet is not named as one that cannot be read."""
+@pytest.mark.parametrize(("announced", "notes"), [(False, []), (True, [(Note.UNDELIVERABLE, None)])])
+def test_a_citation_without_contexts_is_nothing_to_note(
+    scene: Scene, announced: bool, notes: list[tuple[Note, None]]
+) -> None:
+    """A citation that nobody has given contexts yet is no fault; one that announces some, and has none, is."""
     scene.in_store(UNDO_DELIVERY)
-    scene.in_store("UPDATE citation SET contexts = CAST('null' AS BLOB) WHERE id = 1")
-    assert_noted(scene.verify())
+    scene.in_store("UPDATE citation SET contexts = CAST('null' AS BLOB), context_count = 0 WHERE id = 1")
+    scene.in_store("UPDATE citation SET context_count = 2 WHERE id = 1" if announced else "SELECT 1")
+    assert_noted(scene.verify(), *notes)
 
 
 @pytest.mark.guarantee("G4")

@@ -20,7 +20,7 @@ from citefidelity.specs.spec import Spec
 
 States = ContextStates.__struct_fields__
 NO_CONTEXTS = frozenset({b"", b"[]", b"null"})
-"""Citations of a graph that have none yet: there is nothing to do about them."""
+"""Citations of a graph that have none yet, and announce none: there is nothing to do about them."""
 
 Held = Mapping[Evidence, Facts]
 """The journals that know the citation at hand, and what they hold of it."""
@@ -177,7 +177,7 @@ class Auditor:
         if isinstance(citation, Unusable):
             self._states["undeliverable"] += contexts
             self._undeliverable[citation.kind] += contexts
-            if not stored.elsewhere and stored.record.contexts.strip() not in NO_CONTEXTS:
+            if not stored.elsewhere and (contexts or stored.record.contexts.strip() not in NO_CONTEXTS):
                 self._notes.add(Note.UNDELIVERABLE, f"{citation.kind}: {citation.message}", citation.key)
         elif stored.elsewhere and not held:
             self._states["done_elsewhere"] += contexts
