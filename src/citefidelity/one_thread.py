@@ -20,8 +20,15 @@ class OneThread:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What ``work`` returns or raises. Cancelled while it runs, the work still goes on to its end."""
+        """What ``work`` returns or raises. Cancelled while it runs, it goes on; before that, it is dropped."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
+
+    async def surely(self, work: Callable[[], T]) -> T:
+        """As :meth:`run`, for what lets go of something: once given it is done, whoever cancels the wait for it."""
+        given = self._pool.submit(work)
+        # A call behind it is what is waited for, and what is dropped with the wait.
+        await self.run(lambda: None)
+        return given.result()
 
     def submit(self, work: Callable[[], None]) -> None:
         """Do it after what was given before; nobody waits for it, so ``work`` has to tell of its own errors."""

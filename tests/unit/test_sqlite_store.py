@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,6 @@ from citefidelity.ports import ToDo
 from citefidelity.records import WHOLE, Delivery, Partition
 from citefidelity.stores import sqlite_reading, sqlite_schema
 from citefidelity.stores.sqlite import SqliteStore, open_sqlite
-from citefidelity.stores.sqlite_database import Database
 from support.makers import AT, make_delivery, make_holder, make_key, make_outcome, make_record, make_screening_row
 from support.stores import all_stored, deliver, to_do
 from support.tables import names_in
@@ -221,25 +217,6 @@ async def test_claims_that_cannot_be_taken_are_explained(store: SqliteStore, tmp
     (tmp_path / "store.db.claims").write_bytes(b"in the way")
     with pytest.raises(StoreError, match=r"lock cannot be taken in .*store\.db\.claims"):
         await store.claim("main", WHOLE, make_holder())
-
-
-async def test_a_close_that_is_cancelled_ends_its_thread(tmp_path: Path) -> None:
-    """Nobody may come back to close again: no thread is left waiting for work."""
-    database = Database(tmp_path / "store.db", partial(apsw.Connection, str(tmp_path / "store.db")))
-    busy = threading.Event()
-
-    def keep_busy() -> None:
-        busy.wait(10)
-
-    database.thread.submit(keep_busy)
-    closing = asyncio.create_task(database.close())
-    await asyncio.sleep(0)
-    closing.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await closing
-    busy.set()
-    with pytest.raises(RuntimeError, match="shutdown"):
-        await database.thread.run(str)
 
 
 async def test_closing_gives_claims_back(tmp_path: Path) -> None:

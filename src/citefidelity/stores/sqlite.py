@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -155,7 +156,9 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        for claim in self._claims:
-            await claim.release()
-        await self._reader.close()
-        await self._writer.close()
+        # The last goes first, and each has its turn, whatever is cancelled or fails before it.
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._writer.close)
+            stack.push_async_callback(self._reader.close)
+            for claim in self._claims:
+                stack.push_async_callback(claim.release)

@@ -54,12 +54,8 @@ class FileClaim:
         """Give it back; safe to call twice."""
         if self._file is not None:
             file, self._file = self._file, None
-            await self._thread.run(self._let_go, file)
-
-    def _let_go(self, file: int) -> None:
-        # Unlinked while still locked: once unlocked, another may own a file of this name.
-        self._path.unlink(missing_ok=True)
-        os.close(file)
+            # Kept by a process that lives on, as a notebook's does, it would keep out every later run.
+            await self._thread.surely(lambda: _let_go(self._path, file))
 
 
 class ClaimDesk:
@@ -82,8 +78,14 @@ class ClaimDesk:
             StoreError: the locks cannot be made.
         """
         note = _Note(screening, partition, holder)
-        path, file = await self._thread.run(self._take, note, now)
-        return FileClaim(path, file, self._thread)
+        taken: list[tuple[Path, int]] = []
+        try:
+            await self._thread.run(lambda: taken.append(self._take(note, now)))
+        except BaseException:
+            # Cancelled, the thread takes it all the same: then it must let go again.
+            self._thread.submit(lambda: _let_all_go(taken))
+            raise
+        return FileClaim(*taken[0], self._thread)
 
     async def standing(self) -> list[Standing]:
         """The claims that stand now; nothing is made, and nobody is kept out for longer than the look."""
@@ -132,6 +134,17 @@ class ClaimDesk:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.write(file, msgspec.json.encode(note))
         return path, file
+
+
+def _let_go(path: Path, file: int) -> None:
+    # Unlinked while still locked: once unlocked, another may own a file of this name.
+    path.unlink(missing_ok=True)
+    os.close(file)
+
+
+def _let_all_go(taken: list[tuple[Path, int]]) -> None:
+    for path, file in taken:
+        _let_go(path, file)
 
 
 def _note_if_alive(path: Path) -> _Note | None:
