@@ -257,6 +257,14 @@ async def test_a_broken_row_is_named(store: MemoryStore, tmp_path: Path, lines: 
                 "`jq -c '.[]' a.json` makes these lines."
             ),
         ),
+        (
+            "a.json",
+            b'{\n  "source_id": "a"\n}\n',
+            (
+                "a.json is JSON over many lines, where one citation a line is needed (JSON Lines). "
+                "`jq -c '.' a.json` makes these lines."
+            ),
+        ),
     ],
 )
 async def test_a_file_of_another_kind_is_told_once(

@@ -17,10 +17,12 @@ from citefidelity.records import StoredCitation
 def read_jsonl(name: str, stream: io.BufferedReader) -> Iterator[Line | Fault]:
     """Each line that is not blank."""
     refuse_utf16(name, stream)
-    if stream.peek(1)[:64].lstrip(b"\xef\xbb\xbf").partition(b"\n")[0].strip() == b"[":
+    begins = stream.peek(1)[:64].lstrip(b"\xef\xbb\xbf").partition(b"\n")[0].strip()
+    if begins in {b"[", b"{"}:
+        what, parts = ("one JSON array", ".[]") if begins == b"[" else ("JSON over many lines", ".")
         raise UsageError(
-            f"{name} is one JSON array, where one citation a line is needed (JSON Lines).",
-            f"`jq -c '.[]' {shlex.quote(name)}` makes these lines.",
+            f"{name} is {what}, where one citation a line is needed (JSON Lines).",
+            f"`jq -c '{parts}' {shlex.quote(name)}` makes these lines.",
         )
     _refuse_table(name, stream)
     for number, line in numbered_lines(stream):
