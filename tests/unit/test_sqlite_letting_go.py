@@ -39,6 +39,8 @@ async def test_a_close_that_is_cancelled_lets_go_all_the_same(tmp_path: Path, ti
     for database in (store._writer, store._reader):  # noqa: SLF001 - as above
         with pytest.raises(RuntimeError, match="shutdown"):
             await database.thread.run(str)
+        await asyncio.to_thread(database.thread._pool.shutdown)  # noqa: SLF001 - waits for what it was given
+        assert database._connection is None  # noqa: SLF001 - closed, so that no file is held
     again = await open_sqlite(tmp_path / "store.db", create=True, clock=SystemClock())
     assert await again.claims() == []
     await again.close()

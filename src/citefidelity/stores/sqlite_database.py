@@ -43,9 +43,8 @@ class Database:
     async def close(self) -> None:
         """Close after what was asked for is done; the last connection to a store folds its log into it."""
         try:
-            await self.thread.run(self._drop)
+            await self.thread.surely(self._drop)
         finally:
-            # Cancelled while it waits, the thread still closes the connection, and ends.
             self.thread.stop()
 
     def _run(self, work: Callable[[apsw.Connection], T]) -> T:
