@@ -20,6 +20,18 @@ from support.result_facts import asked_about, settled_by
 VERDICT = Verdict("SUPPORT", "CONCEPTUAL", 0.5, "It says so.")
 
 
+class HeldClock(SystemClock):
+    """Stands still but for a little at each look, until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 1.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        self.now += 0.001
+        return self.now
+
+
 def open_files() -> set[str]:
     """What this process has open, by name."""
     names = set()
@@ -69,6 +81,46 @@ async def test_looking_for_what_is_new_is_a_small_part_of_the_time(
         assert totals == [1, 2, 2]
         assert (await results.progress()).results == 2
         await results.close()
+
+
+async def test_what_a_page_does_not_know_of_is_offered(tmp_path: Path) -> None:
+    """Whether there is more is told by what the page holds, and only once a question would take it over."""
+    time = HeldClock()
+    async with await open_sqlite_journal(tmp_path / "j") as journal:
+        await journal.append([make_began(), make_settled()])
+        results = ResultsIndex(tmp_path / "j", "main", time)
+        first = await results.page(Filter())
+        assert first.latest == (await results.progress()).latest
+        await journal.append([make_settled(key=make_key(2))])
+        second = await results.page(Filter())
+        assert first.latest < second.latest == (await results.progress()).latest
+        await journal.append([make_settled(key=make_key(3))])
+        early = await results.page(Filter())
+        assert (early.total, early.latest) == (2, second.latest)
+        assert (await results.progress()).latest == early.latest
+        time.now += 1_000.0
+        offered = (await results.progress()).latest
+        last = await results.page(Filter())
+        assert early.latest < offered == last.latest
+        assert last.total == 3
+        await results.close()
+
+
+async def test_another_journal_in_its_place_is_read(tmp_path: Path) -> None:
+    """Whoever removes the journal and begins again sees the new one's results, and until then that there is none."""
+    results = ResultsIndex(tmp_path / "j", "main", SystemClock())
+    async with await open_sqlite_journal(tmp_path / "j") as journal:
+        await journal.append([make_began(), make_settled(), make_settled(key=make_key(2))])
+    assert (await results.page(Filter())).total == 2
+    (tmp_path / "j").unlink()
+    for beside in ("-wal", "-shm"):
+        (tmp_path / f"j{beside}").unlink(missing_ok=True)
+    with pytest.raises(JournalError, match="There is no journal"):
+        await results.page(Filter())
+    async with await open_sqlite_journal(tmp_path / "j") as journal:
+        await journal.append([make_began(), make_settled()])
+    assert (await results.page(Filter())).total == 1
+    await results.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted where /proc tells them")

@@ -140,6 +140,7 @@ class Gathering:
         stage: how far the first pass is. Until it is complete, some results are missing.
         citations: how many of them have been looked at in the first pass.
         of_citations: how many there were when it began.
+        taken: the place of the last fact that could change a result and is taken over.
     """
 
     def __init__(self, journal: Path, screening: str) -> None:
@@ -154,7 +155,7 @@ class Gathering:
             self._indexes = list(INDEXES)
             self.stage: Stage = "first pass"
             self.citations = 0
-            self._last = self.latest()
+            self.taken = self.latest()
             # Their numbers have no gaps, and to count them would take its time before the first page.
             self.of_citations = int(scalar(self.connection, "SELECT max(id) FROM journal.citation") or 0)
         except BaseException:
@@ -177,7 +178,7 @@ class Gathering:
     @property
     def behind(self) -> bool:
         """Whether there is anything to take over."""
-        return not self.complete or self.latest() > self._last
+        return not self.complete or self.latest() > self.taken
 
     def advance(self) -> None:
         """Take over the next slice, or, once the first pass is complete, all that has come since."""
@@ -204,9 +205,9 @@ class Gathering:
         latest = self.latest()
         screening = self.screening()
         with self._transaction():
-            self.connection.execute(_CHANGED_SINCE, (screening, self._last))
+            self.connection.execute(_CHANGED_SINCE, (screening, self.taken))
             self._take_over(first=False)
-        self._last = latest
+        self.taken = latest
 
     def _take_over(self, *, first: bool) -> None:
         run, screening = self.connection.execute, self.screening()

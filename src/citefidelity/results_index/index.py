@@ -37,6 +37,7 @@ class _Open(NamedTuple):
     words: Words
     search: Search
     texts: Texts
+    file: tuple[int, int] | None
 
 
 class ResultsIndex:
@@ -115,11 +116,15 @@ class ResultsIndex:
 
     def _current(self) -> _Open:
         """The gathered results, brought up to date where that is quick; the rest goes on behind the question."""
+        file = _file(self._path)
+        if self._open is not None and self._open.file != file:
+            # Somebody has begun again with another journal; the one that is read still has no other name.
+            self._let_go()
         if self._open is None:
             gathering = Gathering(self._path, self._screening)
             texts = Texts()
             words = Words(gathering.connection, texts)
-            self._open = _Open(gathering, words, Search(gathering.connection, words, texts), texts)
+            self._open = _Open(gathering, words, Search(gathering.connection, words, texts), texts, file)
             self._problem = None
         gathering = self._open.gathering
         if gathering.complete and gathering.behind and self._now() >= self._free_at:
@@ -135,7 +140,7 @@ class ResultsIndex:
         if wanted.words is not None:
             self._words_wanted = True
             self._work_for_a_moment()
-        return one.search.page(wanted, one.gathering.screening())
+        return one.search.page(wanted, one.gathering.screening(), one.gathering.taken)
 
     def _once(self, question: Hashable, find: Callable[[], T]) -> T:
         if question not in self._kept:
@@ -184,7 +189,8 @@ class ResultsIndex:
             return Progress(problem=self._problem)
         gathering = self._open.gathering
         try:
-            latest = gathering.latest()
+            # Not before a question would take it over: whoever asks for what is offered is to find it.
+            latest = gathering.latest() if self._now() >= self._free_at else gathering.taken
             results = self._once("results", lambda: self._count(gathering.connection, ANY_SEQ))
             words = results if self._words_complete else self._count(gathering.connection, self._open.words.at)
         except apsw.Error as err:
@@ -206,5 +212,15 @@ class ResultsIndex:
         if self._open is not None:
             self._open.gathering.close()
             self._open = None
+            self._free_at = 0.0
             self._words_complete = False
             self._kept.clear()
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file it is, whatever it is called; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -36,11 +36,15 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResultsPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page. ``filter.page`` is the page that is shown: the last one where a later one was asked for."""
+    """One page. ``filter.page`` is the page that is shown: the last one where a later one was asked for.
+
+    ``latest`` is the place of the last thing in the journal that it knows of.
+    """
 
     filter: Filter
     total: int
     rows: list[ResultRow]
+    latest: int
 
     @property
     def pages(self) -> int:
@@ -71,7 +75,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         results: contexts that can be shown.
         words_complete: the words of all of them can be searched. They are taken in when somebody first asks for words.
         words: of how many they can.
-        latest: grows when the journal has something new.
+        latest: the place of the last thing in the journal that a question would know of now: where it is beyond
+            :attr:`ResultsPage.latest`, there is more to show.
         problem: why it does not go on.
     """
 

@@ -55,8 +55,8 @@ class Search:
         self._words = words
         self._texts = texts
 
-    def page(self, wanted: Filter, screening: int | None) -> ResultsPage:
-        """The page that is asked for, or the last one."""
+    def page(self, wanted: Filter, screening: int | None, latest: int) -> ResultsPage:
+        """The page that is asked for, or the last one. ``latest`` is what the tables know of."""
         conditions = self._conditions(wanted)
         where = " AND ".join(one.sql for one in conditions) or "true"
         values = tuple(value for one in conditions for value in one.values)
@@ -65,7 +65,7 @@ class Search:
         wanted = msgspec.structs.replace(wanted, page=min(wanted.page, last))
         sql = _PAGE.format(where=where, order=_ORDER[wanted.sort], page=PAGE)
         rows = self._connection.execute(sql, (*values, (wanted.page - 1) * PAGE, screening))
-        return ResultsPage(filter=wanted, total=total, rows=[self._row(row) for row in rows])
+        return ResultsPage(filter=wanted, total=total, rows=[self._row(row) for row in rows], latest=latest)
 
     def groups(self) -> list[Group]:
         """All results by how they ended, the largest group first."""

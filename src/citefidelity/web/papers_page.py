@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from fastapi import Request
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from citefidelity.errors import StoreError
 from citefidelity.results_index.rows import Progress
 from citefidelity.views.amounts import percent
 from citefidelity.views.problem_papers import DEFINITION, ProblemPaper, unsupported_of
-from citefidelity.web.parts import box, field, heading, text, tick
+from citefidelity.web.parts import box, field, heading, tell, text, tick
 from citefidelity.web.results_page import EVERY_S
 from citefidelity.web.site import PAPERS, PATIENCE_S, Site, results_url
 
@@ -35,14 +36,14 @@ def papers_page(site: Site) -> None:
 
         async def look() -> None:
             nonlocal shown
-            if shown.complete:
+            if shown is not None and shown.complete:
                 return
             now = await site.results.progress()
             # Not before all is read: to sort the articles anew each second would only make that take longer.
-            if now.complete:
+            if shown is None or now.complete:
                 shown = await _fill(site, places, chosen, at_least)
             else:
-                _tell(places.news, now)
+                tell(places.news, _reading(now))
 
         ui.timer(EVERY_S, look)
 
@@ -50,50 +51,52 @@ def papers_page(site: Site) -> None:
 class _Places(NamedTuple):
     """What the page is made of. Articles are put in anew while results are gathered; what is chosen above stays."""
 
-    news: ui.element
+    news: TextElement
     form: _Form
+    problem: TextElement
     papers: ui.element
 
 
 def _places(at_least: int) -> _Places:
     with box("div", "cards", id="papers"):
-        news = box("div")
+        news = text("p", "")
         text("p", DEFINITION)
-        return _Places(news, _Form(at_least), box("div", "cards"))
+        return _Places(news, _Form(at_least), text("p", "", "serious wrap"), box("div", "cards"))
 
 
 def _number(given: str) -> int:
     return max(1, int(given[:DIGITS])) if given.isascii() and given.isdigit() else 1
 
 
-async def _fill(site: Site, places: _Places, chosen: Sequence[str], at_least: int) -> Progress:
+async def _fill(site: Site, places: _Places, chosen: Sequence[str], at_least: int) -> Progress | None:
+    """Show what there is; how far the copying was, None while there is nothing."""
     try:
         there = sorted({group.detail for group in await site.results.groups() if group.state == "verdict"})
         counted = tuple(category for category in there if category in chosen) if chosen else unsupported_of(there)
         found = await site.results.papers(counted, most=MOST, at_least=at_least) if counted else None
     except StoreError as err:
         places.papers.clear()
-        with places.papers:
-            text("p", err.message, "serious wrap")
-        return await site.results.progress()
+        tell(places.news, "")
+        tell(places.problem, err.message)
+        return None
     progress = await site.results.progress()
-    _tell(places.news, progress)
+    tell(places.news, _reading(progress))
+    tell(places.problem, "")
     places.form.offer(there, counted)
     places.papers.clear()
     with places.papers:
         if found is None:
-            text("p", CHOOSE if there else "No context has a verdict yet.", id="none")
+            text("p", CHOOSE if there else f"No context has a verdict in screening {site.screening} yet.", id="none")
         else:
             _side("Cited articles", "cited", found.cited, found.cited_articles)
             _side("Citing articles", "citing", found.citing, found.citing_articles)
-    return progress
+    return progress if there else None
 
 
-def _tell(news: ui.element, progress: Progress) -> None:
-    news.clear()
-    if not progress.complete and progress.of_citations:
-        with news:
-            text("p", f"Reading the journal: {progress.citations:,} of {progress.of_citations:,} citations so far.")
+def _reading(progress: Progress) -> str:
+    if progress.complete or not progress.of_citations:
+        return ""
+    return f"Reading the journal: {progress.citations:,} of {progress.of_citations:,} citations so far."
 
 
 class _Form:

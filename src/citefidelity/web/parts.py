@@ -6,7 +6,7 @@ takes nothing for markup.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from nicegui import ui
@@ -15,6 +15,8 @@ from nicegui.elements.mixins.text_element import TextElement
 from citefidelity.views.amounts import percent
 
 Made = TypeVar("Made", bound=ui.element)
+Key = TypeVar("Key", bound=Hashable)
+Part = TypeVar("Part")
 
 GREY = "#8a94a3"
 """Can be read on light and on dark ground."""
@@ -35,6 +37,12 @@ def text(tag: str, content: str, classes: str = "", **attributes: str) -> TextEl
 def box(tag: str, classes: str = "", **attributes: str) -> ui.element:
     """An element of HTML to put others into."""
     return attributed(ui.element(tag).classes(classes), **attributes)
+
+
+def tell(place: TextElement, said: str) -> None:
+    """Say this in this place, which takes no room where there is nothing to say."""
+    place.set_text(said)
+    place.set_visibility(bool(said))
 
 
 def attributed(element: Made, **attributes: str) -> Made:
@@ -78,6 +86,28 @@ def pairs(rows: Iterable[tuple[str, str]], label: str) -> None:
                     text("td", value)
 
 
+def arranged(
+    place: ui.element,
+    before: Mapping[Key, Part],
+    wanted: Sequence[Key],
+    make: Callable[[Key], Part],
+    element_of: Callable[[Part], ui.element],
+) -> dict[Key, Part]:
+    """The parts of ``place`` that are wanted, in this order; what is there already stays what it is.
+
+    On one that is put in anew, a click would be lost, and the keyboard's place, and what somebody has selected.
+    """
+    if list(before) == list(wanted):
+        return dict(before)
+    for key in before.keys() - set(wanted):
+        element_of(before[key]).delete()
+    with place:
+        now = {key: before[key] if key in before else make(key) for key in wanted}
+    for at, part in enumerate(now.values()):
+        element_of(part).move(target_index=at)
+    return now
+
+
 class _Count(NamedTuple):
     """A row of :class:`Counts`."""
 
@@ -88,8 +118,6 @@ class _Count(NamedTuple):
 
 class Counts:
     """How many of each, the most first, with their share.
-
-    A row stays what it is while numbers change: a click would be lost on one that is put in anew meanwhile.
 
     Args:
         link: the address that a name leads to.
@@ -108,20 +136,11 @@ class Counts:
         """These counts in the place of the last ones."""
         names = sorted(counts, key=lambda name: (-counts[name], name))
         self._none.set_visibility(not names)
-        if names != list(self._rows):
-            self._arrange(names)
+        self._rows = arranged(self._body, self._rows, names, self._added, lambda count: count.row)
         whole = sum(counts.values())
         for name, row in self._rows.items():
             row.number.set_text(f"{counts[name]:,}")
             row.share.set_text(percent(counts[name] / whole))
-
-    def _arrange(self, names: Sequence[str]) -> None:
-        for name in self._rows.keys() - set(names):
-            self._rows.pop(name).row.delete()
-        with self._body:
-            self._rows = {name: self._rows.get(name) or self._added(name) for name in names}
-        for at, count in enumerate(self._rows.values()):
-            count.row.move(target_index=at)
 
     def _added(self, name: str) -> _Count:
         with box("tr", data_name=name) as row:

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from fastapi import Request
 from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
 
 from citefidelity.errors import StoreError
 from citefidelity.results_index.filters import Filter, filter_of
 from citefidelity.results_index.rows import PAGE, Group, Progress, ResultRow, ResultsPage
 from citefidelity.web.filter_form import STATES, FilterForm, page_form
-from citefidelity.web.parts import box, text
+from citefidelity.web.parts import box, tell, text
 from citefidelity.web.site import PATIENCE_S, RESULTS, Site, citation_url, results_url
 
 EVERY_S = 1.0
@@ -29,17 +30,26 @@ def results_page(site: Site) -> None:
         with site.frame("Results"):
             places = _places(wanted)
             shown = await _fill(site, places, wanted)
-            news = box("p", "muted", id="progress", role="status")
+            news = _News(results_url(**wanted.query()))
 
         async def look() -> None:
             nonlocal shown
             now = await site.results.progress()
-            if _has_grown(shown, now, wanted):
+            if shown.problem is not None or _has_grown(shown, now, wanted):
                 shown = await _fill(site, places, wanted)
-            _tell(news, shown, now, wanted)
+            news.show(now.problem or "", _reading(now, wanted), more=_is_more(shown, now))
 
-        _tell(news, shown, shown, wanted)
+        news.show("", _reading(shown.progress, wanted), more=False)
         ui.timer(EVERY_S, look)
+
+
+class _Shown(NamedTuple):
+    """What the page knows of: how far the copying was, and the last thing in the journal; or why it shows nothing."""
+
+    progress: Progress
+    latest: int = 0
+    empty: bool = False
+    problem: str | None = None
 
 
 class _Places(NamedTuple):
@@ -47,6 +57,7 @@ class _Places(NamedTuple):
 
     groups: ui.element
     form: FilterForm
+    problem: TextElement
     results: ui.element
 
 
@@ -58,29 +69,28 @@ def _places(wanted: Filter) -> _Places:
                 details.props["open"] = ""
             text("summary", "Filter and sort")
             form = FilterForm(wanted)
-        return _Places(groups, form, box("div", "cards"))
+        return _Places(groups, form, text("p", "", "serious wrap"), box("div", "cards"))
 
 
-async def _fill(site: Site, places: _Places, wanted: Filter) -> Progress:
-    """Show what there is now; how far the copying was."""
-    before = await site.results.progress()
+async def _fill(site: Site, places: _Places, wanted: Filter) -> _Shown:
+    """Show what there is now."""
     try:
         page = await site.results.page(wanted)
         groups, types, flagged = await site.results.groups(), await site.results.types(), await site.results.flagged()
     except StoreError as err:
         places.results.clear()
-        with places.results:
-            text("p", err.message, "serious wrap")
-        return before
+        tell(places.problem, err.message)
+        return _Shown(await site.results.progress(), problem=err.message)
     progress = await site.results.progress()
+    tell(places.problem, "")
     places.groups.clear()
     with places.groups:
         _groups(groups, flagged)
     places.form.offer(groups, types)
     places.results.clear()
     with places.results:
-        _results(page, gathered=_is_gathered(progress, wanted))
-    return progress
+        _results(page, site.screening, gathered=_is_gathered(progress, wanted))
+    return _Shown(progress, page.latest, empty=not groups)
 
 
 def _is_gathered(shown: Progress, wanted: Filter) -> bool:
@@ -88,27 +98,62 @@ def _is_gathered(shown: Progress, wanted: Filter) -> bool:
     return shown.complete and (wanted.words is None or shown.words_complete)
 
 
-def _has_grown(shown: Progress, now: Progress, wanted: Filter) -> bool:
-    """Whether the page would show more by itself: while results are gathered, not while a run adds some."""
+def _has_grown(page: _Shown, now: Progress, wanted: Filter) -> bool:
+    """Whether the page shows more by itself: while results are gathered, not while a run adds to those there are."""
+    shown = page.progress
+    if page.empty and _is_more(page, now):
+        return True
     if not shown.complete:
         # A page that is full stays so until all is read: to look each second only makes that take longer.
         return now.complete or (now.results != shown.results and shown.results < PAGE)
     return wanted.words is not None and not shown.words_complete and now != shown
 
 
-def _tell(place: ui.element, shown: Progress, now: Progress, wanted: Filter) -> None:
-    """How far the copying is, or that there is something new."""
-    place.clear()
-    with place:
-        if now.problem is not None:
-            text("span", now.problem, "serious wrap")
-        elif not now.complete and now.of_citations:
-            text("span", f"Reading the journal: {now.citations:,} of {now.of_citations:,} citations so far.")
-        elif wanted.words is not None and not now.words_complete:
-            text("span", f"Reading texts to search them: {now.words:,} of {now.results:,} so far.")
-        elif now.latest > shown.latest:
-            text("span", "The journal has something new. ")
-            ui.link("Show it", results_url(**wanted.query()))
+def _is_more(shown: _Shown, now: Progress) -> bool:
+    """Whether whoever asks for the page anew is shown more."""
+    return shown.problem is None and now.complete and now.latest > shown.latest
+
+
+def _reading(now: Progress, wanted: Filter) -> str:
+    """How far the copying is; nothing once it is over."""
+    if not now.complete and now.of_citations:
+        return f"Reading the journal: {now.citations:,} of {now.of_citations:,} citations so far."
+    if wanted.words is not None and not now.words_complete and now.results:
+        return f"Reading texts to search them: {now.words:,} of {now.results:,} so far."
+    return ""
+
+
+class _News:
+    """What there is to say below the results.
+
+    What is offered stays as it is until it is taken: a link that is put in anew each second loses the click and the
+    keyboard's place, and is read aloud each time. How far the copying is, is not read aloud at all.
+
+    Args:
+        address: shows the page anew.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._offered = False
+        with box("div", "muted", id="progress"):
+            self._problem = text("p", "", "serious wrap")
+            self._reading = text("p", "")
+            self._offer = box("p", role="status")
+
+    def show(self, problem: str, reading: str, *, more: bool) -> None:
+        """Say this, and only this."""
+        self._problem.set_text(problem)
+        self._reading.set_text(reading)
+        offered = more and not problem and not reading
+        if offered == self._offered:
+            return
+        self._offered = offered
+        self._offer.clear()
+        if offered:
+            with self._offer:
+                text("span", "The journal has something new. ")
+                ui.link("Show it", self._address)
 
 
 def _groups(groups: list[Group], flagged: int) -> None:
@@ -124,10 +169,14 @@ def _groups(groups: list[Group], flagged: int) -> None:
             ui.link(f"text looks odd {flagged:,}", results_url(flagged=1))
 
 
-def _results(page: ResultsPage, *, gathered: bool) -> None:
+def _results(page: ResultsPage, screening: str, *, gathered: bool) -> None:
     said = {"id": "total", "data_total": f"{page.total}", "data_gathered": f"{gathered}".lower()}
     if not page.rows:
-        text("p", "No context." if page.filter.narrows else "No context has an outcome yet.", **said)
+        text(
+            "p",
+            "No context." if page.filter.narrows else f"No context has an outcome in screening {screening} yet.",
+            **said,
+        )
         return
     last = page.first + len(page.rows) - 1
     text("p", f"{page.first:,} to {last:,} of {page.total:,} contexts", **said)
