@@ -228,6 +228,19 @@ def test_a_citation_shows_all_that_show_shows(tmp_path: Path, browser: Browser) 
         assert "There is no citation citing-9 -> cited-1" in page.inner_text("#problem")
 
 
+def test_a_command_that_cannot_be_copied_whole_is_not_offered(tmp_path: Path, browser: Browser) -> None:
+    """A field of one line drops the end of a line within an id: the command would be about another citation."""
+    import_records(tmp_path, [make_json(1, source_id="citing\n1"), make_json(2)])
+    with (
+        pages(tmp_path) as serving,
+        visit(browser, f"{serving['url']}citation?source=citing%0A1&target=cited-1") as page,
+    ):
+        assert "citing\n1 -> cited-1" in (page.text_content("h2") or "")
+        assert page.query_selector(".command") is None
+        page.goto(f"{serving['url']}citation?source=citing-2&target=cited-2")
+        assert page.input_value("input[aria-label=Show]") == "citefidelity show citing-2 cited-2 r1"
+
+
 def test_problem_papers_lead_to_their_contexts(tmp_path: Path, browser: Browser) -> None:
     """The counts are those of the export, for the categories that are chosen, and the links show those contexts."""
     import_records(tmp_path, [make_json(n, 3, target_id=f"cited-{n % 3}") for n in range(1, 31)])

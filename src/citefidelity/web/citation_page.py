@@ -177,8 +177,8 @@ def _stored(segment: Segment) -> _Evidence:
 
 def _in_a_terminal(site: Site, key: CitationKey, instance_id: str | None) -> None:
     words = [*key, *([instance_id] if instance_id is not None else [])]
-    if any(word.startswith("-") for word in words):
-        # The command line would take it for an option.
+    if any(word.startswith("-") or not word.isprintable() for word in words):
+        # The command line would take it for an option; a field of one line would leave out what ends a line.
         return
     text("p", "The same in a terminal, exact to the byte:", "muted")
     copyable(site.command(f"show {shlex.join(words)}"), "Show")
