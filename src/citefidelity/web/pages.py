@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from citefidelity.web.citation_page import citation_page
 from citefidelity.web.failures_page import failures_page
+from citefidelity.web.missing_page import missing_page
 from citefidelity.web.papers_page import papers_page
 from citefidelity.web.results_page import results_page
 from citefidelity.web.run_page import run_page
@@ -45,6 +46,7 @@ def application(site: Site) -> FastAPI:
         binding_refresh_interval=None,
         gzip_middleware_factory=_gzip,
     )
+    missing_page(site)
     return outer
 
 
