@@ -90,4 +90,4 @@ def test_what_is_not_delivered_is_named(tmp_path: Path, browser: Browser) -> Non
         said = page.inner_text("#failing")
         assert "1 citations have outcomes in the journal that are not in the store yet" in said
         assert page.input_value("input[aria-label=Verify]") == "citefidelity verify"
-        assert page.inner_text("#undelivered ~ ul a") == "citing-1 -> cited-1 [r1]"
+        assert page.inner_text("#undelivered ~ div ul a") == "citing-1 -> cited-1 [r1]"

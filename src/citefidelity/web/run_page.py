@@ -54,7 +54,7 @@ def run_page(site: Site) -> None:
     @ui.page(RUN)
     def show() -> None:
         with site.frame("Run"):
-            run, standing = _Run(), _Standing()
+            run, standing = _Run(site.screening), _Standing()
         seen = [-1]
 
         def look() -> None:
@@ -71,12 +71,18 @@ def run_page(site: Site) -> None:
 
 
 class _Run:
-    """The numbers of the run, live or last."""
+    """The numbers of the run, live or last.
 
-    def __init__(self) -> None:
-        self._course = text("p", "", "muted wrap", id="course", role="status")
-        self._advice = box("div", "cards", id="advice", aria_live="polite")
-        self._advised: Sequence[Advice] = ()
+    Args:
+        screening: the one that the pages are about; the run may be of another.
+    """
+
+    def __init__(self, screening: str) -> None:
+        self._screening = screening
+        with box("p", "muted wrap", id="course"):
+            self._course = text("span", "", role="status")
+            self._moment = text("span", "")
+        self._advice = _Advised()
         self._numbers = box("div", "cards")
         with self._numbers:
             self._bar = box("div", "bar", role="progressbar", aria_label="citations delivered")
@@ -97,9 +103,11 @@ class _Run:
 
     def show(self, live: LiveStatus | None, course: Course) -> None:
         """These numbers in the place of the last ones."""
-        self._course.set_text(course_of(live, course))
+        self._course.set_text(course_of(live, course, self._screening))
+        # Beside it: a screen reader reads aloud what changes there, and this does so every two seconds.
+        self._moment.set_text(f" As of {live.updated_at}." if live is not None and course == "running" else "")
         self._numbers.set_visibility(live is not None)
-        self._advise(live.advice if live is not None and course == "running" else ())
+        self._advice.show(live.advice if live is not None and course == "running" else ())
         if live is None:
             return
         numbers = live.numbers
@@ -112,17 +120,31 @@ class _Run:
         for plot, shown in zip(self._plots, PLOTS, strict=True):
             plot.show(live.history.elapsed_s, shown.columns(live.history))
 
-    def _advise(self, said: Sequence[Advice]) -> None:
-        # Only what is new: a screen reader reads aloud whatever is put in.
-        if said == self._advised:
-            return
-        self._advised = said
-        _list_advice(self._advice, said)
-
     def _progress(self, delivered: int, to_do: int) -> None:
         share = 100 * min(1.0, delivered / to_do) if to_do else 100.0
         self._filled.style(f"width: {share:.1f}%")
         attributed(self._bar, aria_valuemin="0", aria_valuemax="100", aria_valuenow=f"{share:.0f}")
+
+
+class _Advised:
+    """The advice that stands. Its numbers change every two seconds; what is new in it is read aloud, once."""
+
+    def __init__(self) -> None:
+        self._shown: dict[tuple[str, str], tuple[TextElement, TextElement]] = {}
+        self._heard = text("p", "", "heard", role="status")
+        self._place = box("div", "cards", id="advice")
+
+    def show(self, said: Sequence[Advice]) -> None:
+        """This advice in the place of the last."""
+        before, now = self._shown.keys(), [(one.code, one.level) for one in said]
+        if now != list(before):
+            self._heard.set_text(" ".join(_what(one) for one in said if (one.code, one.level) not in before))
+            self._place.clear()
+            with self._place:
+                self._shown = {(one.code, one.level): _advice(one) for one in said}
+        for one, (what, hint) in zip(said, self._shown.values(), strict=True):
+            what.set_text(_what(one))
+            hint.set_text(one.hint)
 
 
 class _Standing:
@@ -156,13 +178,14 @@ class _Standing:
                 text("p", note, "warning wrap")
 
 
-def course_of(live: LiveStatus | None, course: Course) -> str:
-    """What there is to say of the run before its numbers."""
+def course_of(live: LiveStatus | None, course: Course, screening: str) -> str:
+    """What there is to say of the run before its numbers, on the pages of a screening."""
     if live is None:
         return "No run has left numbers beside this journal. The page fills by itself when one begins."
-    run = f"Run {live.run.run_id}: {live.run.model} ({live.run.provider}) on {live.host}"
+    of = "" if live.run.screening == screening else f" of screening {live.run.screening}, not of {screening}"
+    run = f"Run {live.run.run_id}{of}: {live.run.model} ({live.run.provider}) on {live.host}"
     return {
-        "running": f"{run}, process {live.pid}. As of {live.updated_at}.",
+        "running": f"{run}, process {live.pid}.",
         "ended": f"{run} has ended; its last numbers, of {live.updated_at}.",
         "killed": f"{run} did not come to its end; its last numbers, of {live.updated_at}. "
         "Run again: what has an answer is not asked again.",
@@ -176,10 +199,10 @@ def _tile(key: str, name: str) -> tuple[TextElement, TextElement]:
         return text("div", "", "value"), text("div", "", "note")
 
 
-def _list_advice(place: ui.element, said: Sequence[Advice]) -> None:
-    place.clear()
-    with place:
-        for one in said:
-            with box("div", f"advice {one.level}", data_code=one.code):
-                text("div", f"{one.level.capitalize()}: {one.what}.", "wrap")
-                text("div", one.hint, "muted wrap")
+def _advice(one: Advice) -> tuple[TextElement, TextElement]:
+    with box("div", f"advice {one.level}", data_code=one.code):
+        return text("div", "", "wrap"), text("div", "", "muted wrap")
+
+
+def _what(one: Advice) -> str:
+    return f"{one.level.capitalize()}: {one.what}."
