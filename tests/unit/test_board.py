@@ -53,7 +53,8 @@ warning      6.2% of the last 500 calls went wrong (in all: timeout 20,
              --concurrency or --rpm.
 note         the provider takes 97 calls at once, not 100 (told to slow
              down 3 times). Nothing is lost, and more is tried now and
-             then. A lower --concurrency or --rpm spares the refusals.
+             then. Where a limit is known, --concurrency or --rpm below it
+             spares the refusals.
              Ctrl-C stops asking and keeps what is in flight; the same
              command goes on later."""
 

@@ -197,7 +197,8 @@ def _throttle(numbers: Snapshot) -> Advice | None:
         level="note",
         code="throttle",
         what=f"the provider takes {' and '.join(takes)} (told to slow down {times(numbers.pushbacks)})",
-        hint="Nothing is lost, and more is tried now and then. A lower --concurrency or --rpm spares the refusals.",
+        hint="Nothing is lost, and more is tried now and then. Where a limit is known, --concurrency or --rpm below it "
+        "spares the refusals.",
     )
 
 
